@@ -1,0 +1,1 @@
+"""Figures of the kit, each a script that prints one JSON object: `python -m benchmarks.NAME --json`."""

@@ -1,0 +1,1 @@
+"""Where hand-ins are examined: a pool of local processes."""

@@ -1,0 +1,1 @@
+"""One hand-in through one assignment's suites: pytest plugin, examiner, outcomes."""

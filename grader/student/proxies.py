@@ -1,0 +1,487 @@
+"""What a test sees of a hand-in: functions to call and objects to ask, as if the module had been imported."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader.errors import GraderError, ProtocolError
+from grader.protocol import Error, Message, Odd, Reference, pack, unpack
+from grader.student.faults import StudentCrash, StudentFault, StudentTimeout, StudentUnloadable, from_error
+from grader.student.transport import Transport
+
+__all__ = ["Call", "Exchange", "Function", "Handle", "Student"]
+
+LOG_BYTES = 64 << 20  # of tensors in one test; more would be trained on, and can't be replayed in seconds
+
+
+@dataclass
+class Call:
+    """The record of one call: its value, and what it did to its arguments."""
+
+    name: str
+    described: str
+    value: Any = None
+    changed: dict[str | int, Any] = field(default_factory=dict)
+    after: list[Any] = field(default_factory=list)
+    after_keywords: dict[str, Any] = field(default_factory=dict)
+    shares: tuple[str | int, ...] = ()
+    worker_cpu_s: float = 0.0
+    output: str = ""
+
+
+@dataclass
+class Exchange:
+    """One request with its reply, as it can be sent again to another module."""
+
+    request: Message
+    tensors: list[Tensor]
+    callbacks: dict[int, Callable[..., Any]]
+    asked: list[tuple[Any, Any]]
+    reply: Message
+    results: list[Tensor]
+    run: Callable[..., tuple[Message, list[Tensor]]]
+
+    def answer(
+        self, question: Message, tensors: list[Tensor], asked: list[tuple[Any, Any]]
+    ) -> tuple[Message, list[Tensor]]:
+        """Answer a callback as it was answered the first time; what it was asked is put down in `asked`."""
+        return self.run(self.callbacks, question, tensors, asked)
+
+
+class Student:
+    """A hand-in's module: `student.svm_loss_naive(W, X, y, reg)` calls it where it runs.
+
+    Underscored attributes and the names `last`, `keep`, `probe`, `replace`, `has` are this object's own; any other
+    name is a function of the module.
+    """
+
+    def __init__(self, connect: Callable[[float], Transport], module: str, *, seed: str = "0") -> None:
+        self._connect = connect
+        self._module = module
+        self._seed = seed
+        self._limit = 0.0
+        self._printed = 0
+        self._text = ""
+        self._calls = 0
+        self._transport: Transport | None = None
+        self._callbacks: dict[int, Callable[..., Any]] = {}
+        self._stand_ins: dict[tuple[str, str], Callable[..., Any]] = {}
+        self._dropped: list[int] = []
+        self._fault: BaseException | None = None
+        self._asked: list[tuple[Any, Any]] = []
+        self._log: list[Exchange] = []
+        self._logged = 0
+        self._last: Call | None = None
+        self._names: frozenset[str] = frozenset()
+        self._notes: list[str] = []
+        self._load_fault: StudentFault | None = None
+        self._spent = 0.0
+
+    # -- what tests use -----------------------------------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Function:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Function(self, ["f", name], name)
+
+    @property
+    def last(self) -> Call:
+        """The record of the last call."""
+        if self._last is None:
+            raise GraderError("student.last was read before any call", way_out="call a function of the student first")
+        return self._last
+
+    def has(self, name: str) -> bool:
+        """Whether the module has this name."""
+        self._load()
+        return name in self._names
+
+    def keep(self, value: object) -> Handle:
+        """Send a large value once; the handle can be given as an argument as often as needed."""
+        tensors: list[Tensor] = []
+        reply, results = self._request(Message("keep", value=self._pack(value, tensors)), tensors)
+        handle = self._value(reply, results)
+        assert isinstance(handle, Handle)
+        return handle
+
+    def replace(self, name: str, value: object) -> None:
+        """Bind a name in the student's module to a handle, a callable or a plain value."""
+        self._set(None, name, value)
+
+    def probe(self, source: str, *args: object, **kwargs: object) -> Any:
+        """Run a function's source, `def probe(module, …)`, beside the module; its plain values or handles come back."""
+        tensors: list[Tensor] = []
+        message = Message("probe", text=inspect.cleandoc(source))
+        message.args, message.kwargs = self._pack(list(args), tensors), self._pack(kwargs, tensors)
+        return self._value(*self._request(message, tensors))
+
+    # -- calls --------------------------------------------------------------------------------------------------------
+
+    def _call(self, target: list[Any], name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> Any:
+        tensors: list[Tensor] = []
+        message = Message("call", target=target)
+        message.args, message.kwargs = self._pack(list(args), tensors), self._pack(kwargs, tensors)
+        sources = _sources(args, kwargs)
+        if torch.is_grad_enabled():
+            message.grad = [i for i, one in enumerate(sources) if one.requires_grad]
+        self._last = Call(name, _describe(name, args, kwargs))
+        if message.grad:
+            return self._call_differentiable(message, tensors, [sources[i] for i in message.grad], args, kwargs)
+        reply, results = self._request(message, tensors)
+        value = self._value(reply, results)
+        self._note(reply, results, value, args, kwargs)
+        return value
+
+    def _call_differentiable(
+        self,
+        message: Message,
+        tensors: list[Tensor],
+        inputs: list[Tensor],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+    ) -> Any:
+        reply, results = self._request(message, tensors)
+        if not all(0 <= i < len(results) and results[i].is_floating_point() for i in reply.grad):
+            raise ProtocolError("a reply has gradients for results that it doesn't send")
+        tape = _Tape(self, reply.tape)
+        attached = list(results)
+        if reply.grad:
+            connected = _Remote.apply(tape, [results[i] for i in reply.grad], *inputs)
+            for index, one in zip(reply.grad, connected, strict=True):
+                attached[index] = one
+        value = self._value(reply, attached)
+        self._note(reply, results, value, args, kwargs)
+        return value
+
+    def _vjp(self, tape: int, grads: list[Tensor | None]) -> list[Tensor | None]:
+        tensors: list[Tensor] = []
+        message = Message("vjp", tape=tape, args=pack(grads, tensors))
+        found = self._value(*self._request(message, tensors))
+        if not isinstance(found, list) or not all(one is None or isinstance(one, Tensor) for one in found):
+            raise ProtocolError("a backward pass gave something that is no list of tensors")
+        return found
+
+    def _set(self, target: list[Any] | None, name: str, value: object) -> None:
+        tensors: list[Tensor] = []
+        message = Message("set", target=target, text=name, value=self._pack(value, tensors))
+        self._request(message, tensors)
+
+    def _get(self, target: list[Any], name: str) -> Any:
+        return self._value(*self._request(Message("get", target=target, text=name), []))
+
+    def _note(
+        self, reply: Message, results: list[Tensor], value: Any, args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> None:
+        call = self.last
+        call.value, call.shares, call.worker_cpu_s, call.output = value, tuple(reply.shares), reply.cpu_s, reply.text
+        call.after, call.after_keywords = list(args), dict(kwargs)
+        rows = unpack(reply.after, results, self._restore) or ()
+        if len(rows) != len(reply.changed):
+            raise ProtocolError("a reply names other changed arguments than it sends")
+        for name, (key, contents) in zip(reply.changed, rows, strict=True):
+            call.changed[name] = contents
+            if isinstance(key, int) and 0 <= key < len(call.after):
+                call.after[key] = contents
+            else:
+                call.after_keywords[str(key)] = contents
+
+    # -- the channel --------------------------------------------------------------------------------------------------
+
+    def _load(self) -> Transport:
+        if self._transport is None:
+            if self._load_fault is not None:
+                raise self._load_fault
+            self._transport = self._connect(self._spent)
+            self._stand_in([where for where in self._stand_ins if where[0]])
+            try:
+                reply, results = self._exchange(Message("load", text=self._module), [])
+            except (StudentCrash, StudentTimeout) as fault:
+                self._load_fault = StudentUnloadable(f"{fault.message} while its module is loaded")
+                raise self._load_fault from None
+            if reply.op != "value":
+                self._load_fault = StudentUnloadable(reply.text or "the module can't be loaded")
+                raise self._load_fault
+            names, notes, capability = unpack(reply.value, results)
+            if capability != torch.backends.cpu.get_cpu_capability():
+                raise GraderError(
+                    f"a worker computes with {capability}", expected=torch.backends.cpu.get_cpu_capability()
+                )
+            self._names, self._notes = frozenset(map(str, names)), [str(note) for note in notes]
+            self._stand_in([where for where in self._stand_ins if not where[0]])
+        return self._transport
+
+    def _stand_in(self, places: list[tuple[str, str]]) -> None:
+        for module, name in places:
+            message = Message("stand_in", text=name, target=module, value=self._pack(self._stand_ins[module, name], []))
+            self._exchange(message, [])
+
+    def _begin(self, seed: str) -> None:
+        """A new test: its own stream of random numbers, an empty log."""
+        self._seed, self._calls, self._log, self._logged, self._last = seed, 0, [], 0, None
+
+    def _close(self) -> None:
+        """End the worker."""
+        self._drop_transport()
+
+    def _timed(self, name: str, args: tuple[Any, ...]) -> tuple[float, Any]:
+        """Seconds and value of one call, its inputs in place before the clock starts; not logged."""
+        transport = self._load()
+        tensors: list[Tensor] = []
+        message = Message("call", target=["f", name], args=self._pack(list(args), tensors), kwargs=["d"])
+        self._last = Call(name, _describe(name, args, {}))
+        try:
+            seconds, reply, results = transport.timed(message, tensors)
+        except (StudentFault, ProtocolError):
+            self._drop_transport()
+            raise
+        if reply.op == "error" and reply.error is not None:
+            raise from_error(reply.error)
+        return seconds, self._value(reply, [one.clone() for one in results])
+
+    def _request(self, message: Message, tensors: list[Tensor]) -> tuple[Message, list[Tensor]]:
+        self._load()
+        self._calls += 1
+        digest = hashlib.sha256(f"{self._seed}/worker/{self._calls}".encode()).digest()
+        message.rng = int.from_bytes(digest[:4], "little")
+        message.forget = self._calls == 1
+        message.drop_tapes, self._dropped = ([] if message.forget else self._dropped), []
+        self._asked = []
+        reply, results = self._exchange(message, tensors)
+        self._put_down(Exchange(message, tensors, self._callbacks, self._asked, reply, results, self._run_callback))
+        if self._fault is not None:
+            fault, self._fault = self._fault, None
+            raise fault
+        if reply.op == "error" and reply.error is not None:
+            raise from_error(reply.error)
+        if reply.op != "value":
+            raise ProtocolError(f"a worker answered a {message.op} with {reply.op!r:.40}")
+        return reply, results
+
+    def _put_down(self, exchange: Exchange) -> None:
+        """Keep what was said, so that it can be said again to a known mistake; not where it is large."""
+        self._logged += sum(one.numel() * one.element_size() for one in (*exchange.tensors, *exchange.results))
+        if self._logged > LOG_BYTES:
+            self._log.clear()
+        else:
+            self._log.append(exchange)
+
+    def _exchange(self, message: Message, tensors: list[Tensor]) -> tuple[Message, list[Tensor]]:
+        assert self._transport is not None
+        try:
+            reply, results = self._transport.request(message, tensors, self._answer)
+        except (StudentFault, ProtocolError):
+            self._drop_transport()
+            raise
+        return reply, [one.clone() for one in results]
+
+    def _answer(self, question: Message, tensors: list[Tensor]) -> tuple[Message, list[Tensor]]:
+        """Run a callback for the worker; what goes wrong in it, other than how it was called, is a fault of ours."""
+        try:
+            return self._run_callback(self._callbacks, question, tensors, self._asked)
+        except Exception as fault:
+            self._fault = fault
+            return _refusal(fault), []
+
+    def _run_callback(
+        self,
+        callbacks: dict[int, Callable[..., Any]],
+        question: Message,
+        tensors: list[Tensor],
+        asked: list[tuple[Any, Any]],
+    ) -> tuple[Message, list[Tensor]]:
+        sent: list[Tensor] = []
+        try:
+            function = callbacks[int(question.target)]
+            args = unpack(question.args, tensors, self._restore)
+            kwargs = unpack(question.kwargs, tensors, self._restore)
+            inspect.signature(function).bind(*args, **kwargs)
+        except (TypeError, KeyError, ValueError) as fault:
+            return _refusal(fault), []
+        seen = _snapshot((args, kwargs))  # a callback may work in place
+        try:
+            value = function(*args, **kwargs)
+        except Exception as fault:
+            if not getattr(function, "stands_in", False):
+                raise
+            return _refusal(fault), []
+        asked.append((seen, value))
+        return Message("answer", value=self._pack(value, sent)), sent
+
+    def _drop_transport(self) -> None:
+        if self._transport is not None:
+            self._spent += self._transport.cpu_s()
+            self._printed += self._transport.printed()
+            self._text = (self._text + self._transport.text())[:4096]
+            self._transport.close()
+            self._transport = None
+
+    def _cpu_s(self) -> float:
+        return self._spent + (self._transport.cpu_s() if self._transport is not None else 0.0)
+
+    # -- values -------------------------------------------------------------------------------------------------------
+
+    def _pack(self, value: object, tensors: list[Tensor]) -> Any:
+        return pack(value, tensors, self._refer)
+
+    def _refer(self, value: object) -> list[Any]:
+        if isinstance(value, Handle):
+            return ["h", value._number, ""]
+        if isinstance(value, Function) and value._target[0] == "f" and len(value._target) == 2:
+            return ["f", value._target[1], ""]
+        if callable(value):
+            number = len(self._callbacks) + 1
+            self._callbacks[number] = value
+            return ["c", number, ""]
+        raise GraderError(f"a suite sends a {type(value).__name__}, which can't cross to a hand-in")
+
+    def _restore(self, reference: Reference) -> object:
+        if reference.kind == "h":
+            return Handle(self, int(reference.key), reference.type_name)
+        if reference.kind == "c":
+            return self._callbacks.get(int(reference.key), Odd("function"))
+        return Odd("function")
+
+    def _value(self, reply: Message, results: list[Tensor]) -> Any:
+        return unpack(reply.value, results, self._restore)
+
+
+class Function:
+    """A function of the student's module, or a method of one of its objects."""
+
+    def __init__(self, student: Student, target: list[Any], name: str) -> None:
+        self._student = student
+        self._target = target
+        self._name = name
+
+    def __call__(self, *args: object, **kwargs: object) -> Any:
+        """Call it; raises a `StudentFault` where the student's code fails."""
+        if self._target[0] == "f" and not self._student.has(self._target[1]):
+            raise _missing(self._name)
+        return self._student._call(self._target, self._name, args, kwargs)
+
+
+class Handle:
+    """An object that lives beside the student's code."""
+
+    def __init__(self, student: Student, number: int, type_name: str) -> None:
+        self._student = student
+        self._number = number
+        self._type_name = type_name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Handle) and other._student is self._student and other._number == self._number
+
+    def __hash__(self) -> int:
+        return hash(self._number)
+
+    def __repr__(self) -> str:
+        return f"<a {self._type_name} of the hand-in>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        value = self._student._get(["h", self._number], name)
+        if isinstance(value, Handle) and value._type_name in ("method", "builtin_function_or_method", "function"):
+            return Function(self._student, ["h", self._number, name], f"{self._type_name}.{name}")
+        return value
+
+    def __call__(self, *args: object, **kwargs: object) -> Any:
+        """Call the object itself."""
+        return self._student._call(["h", self._number], self._type_name, args, kwargs)
+
+    def set(self, name: str, value: object) -> None:
+        """Set one of its attributes."""
+        self._student._set(["h", self._number], name, value)
+
+
+class _Tape:
+    """What one call computed, kept where it runs until its results are gone."""
+
+    def __init__(self, student: Student, number: int) -> None:
+        self.student = student
+        self.number = number
+
+    def __del__(self) -> None:
+        self.student._dropped.append(self.number)
+
+
+class _Remote(torch.autograd.Function):
+    """Connects tensors that came back with the arguments they were computed from; backward asks the worker."""
+
+    @staticmethod
+    def forward(ctx: Any, tape: _Tape, outputs: list[Tensor], *inputs: Tensor) -> tuple[Tensor, ...]:
+        ctx.tape = tape
+        ctx.set_materialize_grads(False)
+        ctx.like = [(one.shape, one.dtype) for one in inputs]
+        return tuple(one.clone() for one in outputs)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        found = ctx.tape.student._vjp(ctx.tape.number, list(grads))
+        for one, (shape, dtype) in zip(found, ctx.like, strict=True):
+            if one is not None and (one.shape != shape or one.dtype != dtype):
+                raise StudentFault(f"gives a gradient of shape {tuple(one.shape)} for an argument of {tuple(shape)}")
+        return (None, None, *found)
+
+
+def _missing(name: str) -> StudentFault:
+    fault = StudentFault(f"the module has no function {name}")
+    fault.status = "not_implemented"
+    return fault
+
+
+def _refusal(fault: BaseException) -> Message:
+    return Message("answer", error=Error(type=type(fault).__name__, message=str(fault)[:500]))
+
+
+def _sources(args: tuple[object, ...], kwargs: dict[str, object]) -> list[Tensor]:
+    """The tensors of the arguments, in the order in which `pack` meets them."""
+    found: list[Tensor] = []
+
+    def walk(value: object) -> None:
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif isinstance(value, list | tuple):
+            for item in value:
+                walk(item)
+        elif isinstance(value, dict):
+            for item in value.values():
+                walk(item)
+
+    walk(args)
+    walk(kwargs)
+    return found
+
+
+def _snapshot(value: Any) -> Any:
+    """A copy of containers and tensors, all else as it is."""
+    if isinstance(value, Tensor):
+        return value.clone()
+    if isinstance(value, list | tuple):
+        return type(value)(map(_snapshot, value))
+    return {key: _snapshot(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _describe(name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> str:
+    shown = [_kind(one) for one in args] + [f"{key}={_kind(one)}" for key, one in kwargs.items()]
+    return f"{name}({', '.join(shown)})"
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, Tensor):
+        return f"{tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_kind(item)}" for key, item in list(value.items())[:8]) + "}"
+    if isinstance(value, int | float | str | bool | type(None)):
+        return repr(value)[:40]
+    if isinstance(value, list | tuple):
+        return f"{type(value).__name__} of {len(value)}"
+    return getattr(value, "_type_name", "") or getattr(value, "_name", "") or "a function"
