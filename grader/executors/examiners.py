@@ -137,7 +137,7 @@ def warm_up(desk: Desk, seed: str) -> None:
     """
     from grader.errors import CourseError
 
-    desk.pictures(seed)
+    desk.pictures(seed).with_bias(torch.float64)  # the linear classifiers' form, shared by all children
     exam = desk.exam(Paper(desk.texts, seed, desk.data), in_process)
     collected = {(key.module, key.part_class) for key in map(desk.plugin.key, desk.items)}
     for module in desk.modules.values():

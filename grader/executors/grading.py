@@ -6,7 +6,6 @@ import hashlib
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -52,7 +51,6 @@ class Sheet:
     parts: dict[tuple[str, str], PartOutcome] = field(default_factory=dict)
     said: dict[str, ModuleSaid] = field(default_factory=dict)
     open_jobs: int = 0
-    started: float = field(default_factory=time.perf_counter)
 
     def outcomes(self, modules: Sequence[Module]) -> list[ModuleOutcome]:
         """What is known of these modules."""
@@ -236,12 +234,12 @@ class _Grading:
             device="cpu",
             data=self.data,
             kit=kit_version(),
-            duration_s=time.perf_counter() - sheet.started,
+            duration_s=sum(part.duration_s for part in sheet.parts.values()),
         )
         self.store.put_record(sheet.key, record)
         staff = {**results.staff_view(outcomes), "left_out": sheet.handin.left_out}
         self._write(sheet, record, staff, self._titles())
-        self.tell(emit.hand_in_line(record))
+        self.tell(f"{record.submission}: {float(record.score):g} of {float(record.max_score):g}")
         return record
 
     def _write(self, sheet: Sheet, record: Record, staff: dict[str, object] | None, titles: dict[str, str]) -> None:

@@ -16,7 +16,10 @@ __all__ = ["with_suites"]
 
 # no terminal, cache or capture file: forked sessions would share them
 OPTIONS = ["--capture=sys", "--import-mode=importlib", "-W", "ignore", "-c", os.devnull]
-BLOCKED = ["terminal", "cacheprovider", "faulthandler", "junitxml", "pastebin", "doctest", "unittest", "stepwise"]
+BLOCKED = (
+    "terminal cacheprovider faulthandler junitxml pastebin doctest unittest stepwise logging threadexception "
+    "unraisableexception"
+).split()
 
 
 def with_suites(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections import UserDict
 
@@ -20,9 +21,15 @@ class Pictures(UserDict[str, Tensor]):
     """`X_train` (10000, 3072) and `X_test` (2000, 3072) float32, mean-subtracted; `y_train`, `y_test` int64."""
 
     def with_bias(self, dtype: torch.dtype) -> dict[str, Tensor]:
-        """The same with a last column of ones, in another dtype."""
-        wide = {key: data.append_ones(self[key].to(dtype)) for key in ("X_train", "X_test")}
-        return {**self.data, **wide}
+        """The same with a last column of ones, in another dtype; made once for each."""
+        if dtype not in self._wide:
+            wide = {key: data.append_ones(self[key].to(dtype)) for key in ("X_train", "X_test")}
+            self._wide[dtype] = {**self.data, **wide}
+        return self._wide[dtype]
+
+    @functools.cached_property
+    def _wide(self) -> dict[torch.dtype, dict[str, Tensor]]:
+        return {}
 
 
 def draw_pictures(seed: str, kind: str) -> Pictures:

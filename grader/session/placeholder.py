@@ -44,8 +44,6 @@ def _is_blank(name: str, handed: dict[str, ast.AST], given: dict[str, ast.AST]) 
 
 def _blank_body(function: ast.AST, stub: ast.AST | None) -> bool:
     body = _body(function)
-    if _raises_not_implemented(function):
-        return True
     if stub is not None and _raises_not_implemented(stub) and _text(body) == _text(_body(stub)):
         return True
     constants: set[str] = set()
@@ -53,9 +51,11 @@ def _blank_body(function: ast.AST, stub: ast.AST | None) -> bool:
 
 
 def _is_placeholder(statement: ast.stmt, constants: set[str]) -> bool:
-    """A `pass`, a name set to a constant, or a return of such names."""
+    """A `pass`, a `raise NotImplementedError`, a name set to a constant, or a return of such names."""
     if isinstance(statement, ast.Pass):
         return True
+    if isinstance(statement, ast.Raise):
+        return statement.exc is not None and "NotImplementedError" in ast.dump(statement.exc)
     if isinstance(statement, ast.Return):
         return statement.value is None or _constant(statement.value, constants)
     if isinstance(statement, ast.Assign):

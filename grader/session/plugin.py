@@ -86,6 +86,10 @@ class SuitesPlugin:
 
     # -- hooks --------------------------------------------------------------------------------------------------------
 
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Failures in Python's words: pytest's own, which nobody reads, parse the suite anew for every frame."""
+        config.option.tbstyle = "native"
+
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Hand the collected items over."""
         if session.testsfailed:

@@ -78,6 +78,7 @@ class Student:
         self._asked: list[tuple[Any, Any]] = []
         self._log: list[Exchange] = []
         self._logged = 0
+        self._depth = 0
         self._last: Call | None = None
         self._names: frozenset[str] = frozenset()
         self._notes: list[str] = []
@@ -131,16 +132,17 @@ class Student:
         sources = _sources(args, kwargs)
         if torch.is_grad_enabled():
             message.grad = [i for i, one in enumerate(sources) if one.requires_grad]
-        self._last = Call(name, _describe(name, args, kwargs))
+        call = self._last = Call(name, _describe(name, args, kwargs))
         if message.grad:
-            return self._call_differentiable(message, tensors, [sources[i] for i in message.grad], args, kwargs)
+            return self._call_differentiable(call, message, tensors, [sources[i] for i in message.grad], args, kwargs)
         reply, results = self._request(message, tensors)
         value = self._value(reply, results)
-        self._note(reply, results, value, args, kwargs)
+        self._note(call, reply, results, value, args, kwargs)
         return value
 
     def _call_differentiable(
         self,
+        call: Call,
         message: Message,
         tensors: list[Tensor],
         inputs: list[Tensor],
@@ -157,7 +159,7 @@ class Student:
             for index, one in zip(reply.grad, connected, strict=True):
                 attached[index] = one
         value = self._value(reply, attached)
-        self._note(reply, results, value, args, kwargs)
+        self._note(call, reply, results, value, args, kwargs)
         return value
 
     def _vjp(self, tape: int, grads: list[Tensor | None]) -> list[Tensor | None]:
@@ -177,9 +179,15 @@ class Student:
         return self._value(*self._request(Message("get", target=target, text=name), []))
 
     def _note(
-        self, reply: Message, results: list[Tensor], value: Any, args: tuple[object, ...], kwargs: dict[str, object]
+        self,
+        call: Call,
+        reply: Message,
+        results: list[Tensor],
+        value: Any,
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
     ) -> None:
-        call = self.last
+        self._last = call  # a callback on the way may have made calls of its own
         call.value, call.shares, call.worker_cpu_s, call.output = value, tuple(reply.shares), reply.cpu_s, reply.text
         call.after, call.after_keywords = list(args), dict(kwargs)
         rows = unpack(reply.after, results, self._restore) or ()
@@ -252,9 +260,14 @@ class Student:
         message.rng = int.from_bytes(digest[:4], "little")
         message.forget = self._calls == 1
         message.drop_tapes, self._dropped = ([] if message.forget else self._dropped), []
-        self._asked = []
-        reply, results = self._exchange(message, tensors)
-        self._put_down(Exchange(message, tensors, self._callbacks, self._asked, reply, results, self._run_callback))
+        outer, self._asked = self._asked, []
+        self._depth += 1
+        try:
+            reply, results = self._exchange(message, tensors)
+            self._put_down(Exchange(message, tensors, self._callbacks, self._asked, reply, results, self._run_callback))
+        finally:
+            self._depth -= 1
+            self._asked = outer
         if self._fault is not None:
             fault, self._fault = self._fault, None
             raise fault
@@ -266,6 +279,8 @@ class Student:
 
     def _put_down(self, exchange: Exchange) -> None:
         """Keep what was said, so that it can be said again to a known mistake; not where it is large."""
+        # a callback that calls back into the hand-in can't be sent again: its answer is bound to this worker
+        self._logged += LOG_BYTES if self._depth > 1 else 0
         self._logged += sum(one.numel() * one.element_size() for one in (*exchange.tensors, *exchange.results))
         if self._logged > LOG_BYTES:
             self._log.clear()

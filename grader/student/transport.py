@@ -138,6 +138,7 @@ class Confined:
         worker_status.close()
         self.pid, self._pidfd = self._identity()
         self._stopped = False
+        self._in_use = 0
         self._printed, self._text = 0, ""
         self._introduce(texts)
 
@@ -169,20 +170,23 @@ class Confined:
         """
         if self._stopped:
             self.resume()
+        outer = self._in_use  # a callback's own calls leave the shared memory of the call around them alone
         try:
-            self._wire.send(message, tensors)
-            kept = self._wire.used()
+            self._wire.send(message, tensors, keep=outer)
+            self._in_use = self._wire.used()
             while True:
                 reply, results = self._wire.receive()
                 if reply.op != "callback":
                     return reply, results
                 answered, sent = answer(reply, [one.clone() for one in results])
-                self._wire.send(answered, sent, keep=kept)
+                self._wire.send(answered, sent, keep=self._in_use)
         except ProtocolError:
             self.close()
             raise
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise self._crash() from None
+        finally:
+            self._in_use = outer
 
     def _wait(self, event: int) -> None:
         """Until the channel can be read or written; raises when the worker's time is used up."""

@@ -216,7 +216,10 @@ def _raised(name: str) -> type[Exception]:
 def _seed(number: int) -> None:
     random.seed(number)
     np.random.seed(number & 0xFFFFFFFF)
-    torch.manual_seed(number)
+    # not torch.manual_seed: where CUDA waits to be used it puts the whole stack into words, at every call
+    torch.default_generator.manual_seed(number)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(number)
 
 
 def _copies(tensors: list[Tensor], grad: Collection[int] = ()) -> list[Tensor]:

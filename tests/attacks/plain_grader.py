@@ -35,7 +35,8 @@ def reference(W: Tensor, X: Tensor, y: Tensor, reg: float) -> Tensor:
 def answer(module: Path, expected_first: bool) -> tuple[Tensor, Tensor]:
     """The gradient expected and the one that the hand-in's file gives."""
     spec = importlib.util.spec_from_file_location("linear_classifier", module)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     handin = sys.modules["linear_classifier"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(handin)
     torch.manual_seed(INPUTS_SEED)
@@ -72,7 +73,7 @@ def grade(folder: Path) -> dict[str, object]:
     """Grade one hand-in in a forked process, its files beside the test's as in most repositories."""
     with tempfile.TemporaryDirectory() as place, tempfile.TemporaryFile() as output:
         shutil.copytree(folder, place, dirs_exist_ok=True)
-        test = shutil.copy(__file__, Path(place, "test_hidden.py"))
+        test = str(shutil.copy(__file__, Path(place, "test_hidden.py")))
         pid = os.fork()
         if pid == 0:
             os.dup2(output.fileno(), 1)

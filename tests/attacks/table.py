@@ -7,13 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["ATTACKS", "CORPUS", "PART", "Attack"]
+__all__ = ["ATTACKS", "CORPUS", "PART", "Attack", "with_placeholders"]
 
 CORPUS = Path(__file__).resolve().parent / "corpus"
 PART = "svm_loss_naive"
+_OTHERS = """
+svm_loss_vectorized sample_batch train_linear_classifier predict_linear_classifier svm_get_search_params
+test_one_param_set softmax_loss_naive softmax_loss_vectorized softmax_get_search_params
+""".split()
 
 Proof = Literal["prints", "passes"]
 Control = Literal["unconfined", "plain", "none"]
+
+
+def with_placeholders(text: str) -> str:
+    """A module with all other parts left blank, so that they are judged by their syntax and need no worker."""
+    blanks = (f'def {name}(*given):\n    raise NotImplementedError("{name}")\n' for name in _OTHERS)
+    return "\n\n".join([text, *blanks])
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,7 @@ class Attack:
     @property
     def text(self) -> str:
         """The hand-in's module."""
-        return (CORPUS / f"{self.id}.py").read_text(encoding="utf-8")
+        return with_placeholders((CORPUS / f"{self.id}.py").read_text(encoding="utf-8"))
 
     def write(self, folder: Path) -> None:
         """Make the hand-in's folder."""
@@ -43,7 +53,10 @@ class Attack:
             (folder / name).write_text(text, encoding="utf-8")
 
 
-_SHIPPED = '"""Says so when it is imported in place of another."""\nSHIPPED = True\nprint("ATTACK succeeded: {name} was imported")\n'
+_SHIPPED = '''"""Says so when it is imported in place of another."""
+SHIPPED = True
+print("ATTACK succeeded: {name} was imported")
+'''
 _CONFTEST = '''"""Makes every test of a runner that loads this file a pass."""
 import pytest
 print("ATTACK succeeded: conftest.py was loaded")

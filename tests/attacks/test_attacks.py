@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.attacks import plain_grader
-from tests.attacks.table import ATTACKS, CORPUS, PART, Attack
+from tests.attacks.table import ATTACKS, CORPUS, PART, Attack, with_placeholders
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,7 +24,7 @@ pytestmark = [
 SUCCESS = "ATTACK succeeded"
 TRIED = "ATTACK tried"
 # A hand-in that ends its process in the call takes with it what it had printed and not sent.
-SILENT = {"F8", "P2", "P3"}
+SILENT = {"F8", "P3"}
 BASELINE = Attack("baseline", "is only wrong", "passes", "none")
 
 
@@ -45,18 +46,21 @@ def _victim(number: int, root: Path) -> str:
     """A correct hand-in of one function, cut from the solution; its number makes it another file each time."""
     text = (root / "solutions" / "A2" / "linear_classifier.py").read_text(encoding="utf-8")
     function = next(node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == PART)
-    return f"# Victim {number}.\nimport torch\nfrom torch import Tensor\n\n\n{ast.get_source_segment(text, function)}\n"
+    head = f"# Victim {number}.\nimport torch\nfrom torch import Tensor\n\n\n"
+    return with_placeholders(f"{head}{ast.get_source_segment(text, function)}\n\n")
+
+
+def _run(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run Python on the checkout, as it is run where the kit is installed."""
+    paths = os.pathsep.join((str(root), str(root / "assignments")))
+    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = (sys.executable, *command)
+    return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=500)
 
 
 def _grade(corpus: Path, results: Path, root: Path, *options: str) -> Graded:
-    command = [sys.executable, "-m", "grader", "grade", str(corpus), "-a", "A2/linear_classifier", "-o", str(results)]
-    done = subprocess.run(
-        [*command, "--course", str(root), "--seed", "7", "--jobs", "1", *options],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        timeout=500,
-    )
+    where = ("-a", "A2/linear_classifier", "-o", str(results), "--course", str(root))
+    done = _run(root, "-m", "grader", "grade", str(corpus), *where, "--seed", "7", "--jobs", "1", *options)
     assert done.returncode == 0, done.stdout + done.stderr
     names = sorted(path.name for path in corpus.iterdir())
     return Graded(
@@ -94,8 +98,7 @@ def plain(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, 
     attacks = [BASELINE, *_controlled_by("plain")]
     for attack in attacks:
         attack.write(place / attack.id)
-    command = [sys.executable, str(Path(plain_grader.__file__)), *(str(place / attack.id) for attack in attacks)]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=500, check=True)
+    done = _run(root, plain_grader.__file__, *(str(place / attack.id) for attack in attacks))
     found: Mapping[str, Mapping[str, Any]] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -154,6 +157,11 @@ class TestConfined:
 def test_the_correct_hand_in_has_full_marks_on_its_part(confined: Graded) -> None:
     part = confined.part("00-victim")
     assert part["points"] == part["max_points"] > 0
+
+
+def test_no_answer_is_taken_for_the_one_to_the_next_call(confined: Graded) -> None:
+    attack = next(attack for attack in ATTACKS if attack.id == "P2")
+    assert not [test for test in confined.part(_name(attack))["tests"] if "has shape" in test["message"]]
 
 
 def test_nothing_shipped_was_loaded_by_the_command(confined: Graded) -> None:

@@ -98,7 +98,8 @@ def check_layer(student: Any, reference: Any, inputs: tuple[Any, Any, Any], reg:
     loss, grads = entries(student.nn_forward_backward(params, X, y, reg=reg))
     expected, slopes = reference.nn_forward_backward(params, X, y, 0.0)
     expected = expected + reg * (params["W1"].square().sum() + params["W2"].square().sum())
-    right = abs(checks.as_float(loss, what="loss") - float(expected)) <= 1e-8 * (1 + abs(float(expected)))
+    loss = torch.as_tensor(loss if isinstance(loss, float | Tensor) else float("nan"))
+    right = loss.numel() == 1 and abs(float(loss) - float(expected)) <= 1e-8 * (1 + abs(float(expected)))
     hint = (
         "the loss is wrong too: mend it first" if not right else "the loss is right: the slip is in the backward pass"
     )
@@ -428,7 +429,6 @@ class TestFindBestNet:
     """Search over a grid of settings for the net that does best on the validation set."""
 
     def test_every_combination_is_tried_and_no_other(self, student: Any, draw: Any) -> None:
-        student.replace("nn_get_search_params", lambda: ([0.03, 0.05], [8, 10], [0.02, 0.05], [0.7, 0.75]))
         search = Search(student, draw)
         hint = "walk all combinations of what get_param_set_fn() gives: lr, hidden size, reg, decay, in this order"
         checks.true(not set(search.settings) - set(search.seen), "some of the settings are never tried", hint)
