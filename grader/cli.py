@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -232,3 +233,6 @@ def main() -> None:
     except GraderError as fault:
         print(f"grader: {fault}", file=sys.stderr)
         raise SystemExit(fault.exit_status) from None
+    except Exception:  # a fault of ours that nobody foresaw: 1 would say that a hand-in is below --fail-under
+        traceback.print_exc()
+        raise SystemExit(3) from None

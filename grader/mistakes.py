@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 import time
 from collections.abc import Mapping, Sequence
@@ -77,6 +78,7 @@ def full_id(module: Module, mistake: Mistake) -> str:
     return f"{module.assignment}.{module.id}.{mistake.id}"
 
 
+@functools.lru_cache(maxsize=1000)
 def part_source(source: str, part: str) -> tuple[int, int]:
     """Where a function, class or method stands in a module's text: its first and last character.
 
@@ -130,6 +132,11 @@ class Replayer:
         self._mistakes = mistakes
         self._others = others
 
+    def prepare(self) -> None:
+        """Read and run every known mistake once, so that processes forked from this one need not read them again."""
+        for mistake in self._mistakes:
+            self._loaded(mutate(self._solution, mistake))
+
     def diagnose(self, part: str, logs: Sequence[Sequence[Exchange]]) -> list[Diagnosis]:
         """The known mistakes of `part` that answer all these calls as the hand-in did, where the solution does not."""
         logs = [log for log in logs if log]
@@ -149,10 +156,14 @@ class Replayer:
         return found
 
     def _answers_alike(self, text: str, log: Sequence[Exchange]) -> bool:
+        server = self._loaded(text)  # anew for each log: what one test replaces in the module is back for the next
+        return all(_replay(server, exchange) for exchange in log)
+
+    def _loaded(self, text: str) -> InProcess:
         sources = {**self._others, self._module.id: (f"{self._module.id}.py", text)}
         server = InProcess(Texts(sources, self._module.aliases))
         server.request(Message("load", text=self._module.id), [], _unasked)
-        return all(_replay(server, exchange) for exchange in log)
+        return server
 
 
 def _replay(server: InProcess, exchange: Exchange) -> bool:

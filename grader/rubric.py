@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -65,6 +66,7 @@ def read(path: Path) -> Assignment:
         raise CourseError(f"rubric: {fault}", place=_short(path), way_out="see CONTRIBUTING.md, 'A rubric'") from fault
     modules = tuple(_module(raw.id, name, module) for name, module in raw.modules.items())
     assignment = Assignment(raw.id, raw.title, modules)
+    _check_numbers(assignment, path)
     _check_needs(assignment, path)
     return assignment
 
@@ -91,7 +93,31 @@ def _part(name: str, raw: _Part) -> Part:
 
 
 def _exact(number: Any) -> Fraction:
-    return Fraction(str(number))
+    return Fraction(str(number)) if math.isfinite(number) else Fraction(-1)  # which no rule lets through
+
+
+def _check_numbers(assignment: Assignment, path: Path) -> None:
+    if assignment.id != path.parent.name:
+        raise CourseError(
+            f"rubric: its id is {assignment.id}",
+            place=_short(path),
+            expected=f"the name of its folder, {path.parent.name}",
+        )
+    for module in assignment.modules:
+        for part in module.parts:
+            rules = {
+                "points are above 0": part.points > 0,
+                "public is a share from 0 to 1": 0 <= part.public <= 1,
+                "cpu_s and memory_mib are above 0": part.cpu_s > 0 and part.memory_mib > 0,
+                "weights are above 0": all(weight > 0 for weight in part.weights.values()),
+            }
+            for rule, kept in rules.items():
+                if not kept:
+                    raise CourseError(
+                        f"rubric: a number of part {part.id} can't be used",
+                        place=f"{_short(path)}, [modules.{module.id}.parts.{part.id}]",
+                        expected=rule,
+                    )
 
 
 def _check_needs(assignment: Assignment, path: Path) -> None:
@@ -128,16 +154,24 @@ def select(assignments: Mapping[str, Assignment], asked: Sequence[str]) -> list[
     return [(assignments[name], modules) for name, modules in found.items()]
 
 
+def with_needed(assignments: Mapping[str, Assignment], asked: Mapping[str, Sequence[Module]]) -> list[Module]:
+    """The modules that are asked for, by assignment, and behind them those of which their parts need a part."""
+    found = [module for modules in asked.values() for module in modules]
+    for module in found:  # grows on the way
+        others = {other.id: other for other in assignments[module.assignment].modules}
+        owners = dict.fromkeys(name.partition(".")[0] for part in module.parts for name in part.needs)
+        found += [others[name] for name in owners if name in others and others[name] not in found]
+    return found
+
+
 def check_suites(course: Course, module: Module, visibilities: tuple[str, ...] = ("public", "hidden")) -> None:
     """Every test class of the suites belongs to a part, and every part has tests.
 
     Raises:
         CourseError: naming the class or the part that stands alone.
     """
-    classes = {class_name(part.id): part for part in module.parts}
-    if len(classes) < len(module.parts):
-        raise CourseError(f"rubric: two parts of {module.path} have one class name", place=str(course.suites))
-    found: dict[str, set[str]] = {visibility: set() for visibility in visibilities}
+    classes = _part_classes(course, module)
+    found: dict[str, dict[str, ast.ClassDef]] = {visibility: {} for visibility in visibilities}
     for visibility in visibilities:
         path = course.suite(module, visibility)
         for node in _classes(path):
@@ -148,8 +182,16 @@ def check_suites(course: Course, module: Module, visibilities: tuple[str, ...] =
                     expected=f"one of {', '.join(classes)}",
                     way_out="rename the class, or add the part with a title and points to rubric.toml",
                 )
-            found[visibility].add(node.name)
+            if node.name in found[visibility]:
+                raise CourseError(
+                    f"rubric: two classes are named {node.name}, and only the second would be run",
+                    place=f"{_short(path)}, lines {found[visibility][node.name].lineno} and {node.lineno}",
+                    way_out="make one class of them",
+                )
+            found[visibility][node.name] = node
     for name, part in classes.items():
+        if len(visibilities) == 2:
+            _check_weights(course, module, part, [found[v][name] for v in visibilities if name in found[v]])
         lacking = [v for v in visibilities if name not in found[v] and not (part.of and v == "public")]
         if lacking:
             raise CourseError(
@@ -158,6 +200,33 @@ def check_suites(course: Course, module: Module, visibilities: tuple[str, ...] =
                 expected=f"a class {name}",
                 way_out="write the class, or take the part out of rubric.toml",
             )
+
+
+def _part_classes(course: Course, module: Module) -> dict[str, Part]:
+    classes: dict[str, Part] = {}
+    for part in module.parts:
+        other = classes.setdefault(class_name(part.id), part)
+        if other is not part:
+            raise CourseError(
+                f"rubric: parts {other.id} and {part.id} of {module.path} have one class name, {class_name(part.id)}",
+                place=_short(course.suites / module.assignment / "rubric.toml"),
+                way_out="rename one of them",
+            )
+    return classes
+
+
+def _check_weights(course: Course, module: Module, part: Part, classes: Sequence[ast.ClassDef]) -> None:
+    if any(node.bases for node in classes):
+        return  # a test may stand in another class
+    tests = {one.name for node in classes for one in node.body if isinstance(one, ast.FunctionDef)}
+    strange = sorted(set(part.weights) - tests)
+    if strange and classes:
+        raise CourseError(
+            f"rubric: part {part.id} gives a weight to {strange[0]}, which is no test of it",
+            place=f"{_short(course.suites / module.assignment / 'rubric.toml')}, [modules.{module.id}.parts.{part.id}]",
+            expected=f"one of {', '.join(sorted(name for name in tests if name.startswith('test_')))}",
+            way_out="mend the name, or take the weight out",
+        )
 
 
 def _classes(path: Path) -> list[ast.ClassDef]:

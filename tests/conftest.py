@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.small_grader import SmallGrader
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -48,3 +52,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def root() -> Path:
     """The root of the repository."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallGrader]:
+    """The tiny course, graded by parents that start once."""
+    from tests.small_grader import started  # late: most tests need no torch
+
+    with started(tmp_path_factory.mktemp("small")) as grader:
+        yield grader

@@ -14,13 +14,21 @@ import torch
 
 from benchmarks import ladder, rungs
 
-NUM_TRAIN = 10_000  # and 400 steps of 200: how the accuracy parts of assignment 2 train
+NUM_TRAIN = 10_000
 PROOF_SEEDS = (0, 1, 2)
 MANY_SEEDS = range(20)
 
 METHODS: dict[str, Callable[..., float]] = {"svm": rungs.svm, "softmax": rungs.softmax, "two_layer": rungs.two_layer}
 MODULES = {"svm": "A2/linear_classifier", "softmax": "A2/linear_classifier", "two_layer": "A2/two_layer_net"}
 RUBRIC = Path(__file__).parent.parent / "grader" / "suites" / "A2" / "rubric.toml"
+
+# Steps and batch: as long as the accuracy parts train, or nearly. A two-layer net needs the larger batch: with 200
+# the course's own rate of 1.2 diverges on two seeds of three (16 and 19 %).
+TRAINING = {
+    "svm": {"steps": 400, "batch": 200},
+    "softmax": {"steps": 400, "batch": 200},
+    "two_layer": {"steps": 300, "batch": 500},
+}
 
 Setting = tuple[str, dict[str, Any]]  # the method, and its hyper-parameters
 
@@ -29,7 +37,7 @@ def grid(method: str, **values: tuple[float, ...]) -> list[Setting]:
     return [(method, dict(zip(values, chosen, strict=True))) for chosen in itertools.product(*values.values())]
 
 
-# All within 1.5 points of the best that was seen on the real set, or quoted by the course for it.
+# As hand-ins and measurements have them on real CIFAR-10; grids where a range of good values is known.
 GOOD = [
     *grid("svm", lr=(3e-3, 1e-2), reg=(1e-3, 1e-2, 1e-1)),
     ("svm", {"lr": 5e-3, "reg": 5e-2}),
@@ -37,23 +45,27 @@ GOOD = [
     *grid("softmax", lr=(7e-3, 3e-2, 2e-1), reg=(1e-5, 1e-3, 1e-2)),
     ("softmax", {"lr": 1e-1, "reg": 1e-3}),
     ("softmax", {"lr": 1.4e-2, "reg": 1.5e-3}),
-    *grid("two_layer", hidden=(128, 512), lr=(0.8, 1.2), reg=(1e-6, 5e-4)),
-    ("two_layer", {"hidden": 256, "lr": 1.0, "reg": 1e-4}),
+    ("two_layer", {"hidden": 128, "lr": 0.8, "reg": 1e-6}),
+    ("two_layer", {"hidden": 128, "lr": 1.0, "reg": 1e-4}),
+    ("two_layer", {"hidden": 128, "lr": 1.2, "reg": 5e-4}),
+    ("two_layer", {"hidden": 512, "lr": 1.0, "reg": 5e-4}),
+    ("two_layer", {"hidden": 512, "lr": 1.2, "reg": 5e-4}),
     ("two_layer", {"hidden": 1024, "lr": 1.0, "reg": 1e-4}),
 ]
-# The corners of each grid at which training is slowest, so the accuracy least.
-CORNERS = [
+# Where each method is nearest to failing: it trains slowest there, or is nearest to diverging.
+EDGES = [
     ("svm", {"lr": 1e-2, "reg": 1e-3}),
     ("softmax", {"lr": 7e-3, "reg": 1e-2}),
     ("two_layer", {"hidden": 128, "lr": 0.8, "reg": 1e-6}),
+    ("two_layer", {"hidden": 128, "lr": 1.2, "reg": 5e-4}),
 ]
-# What the course's notebooks train with to show a failure, a rate far too small, and a net that was not trained.
+# What the course's notebooks train with to show a failure, and rates far too small.
 POOR = [
     ("svm", {"lr": 1e-5, "reg": 1e-2}),
     ("svm", {"lr": 3e-11, "reg": 2.5e4}),
     ("softmax", {"lr": 1e-10, "reg": 2.5e4}),
     ("two_layer", {"hidden": 36, "lr": 1e-2, "reg": 0.25}),
-    ("two_layer", {"hidden": 128, "lr": 0.8, "reg": 1e-6, "steps": 0}),
+    ("two_layer", {"hidden": 128, "lr": 1e-4, "reg": 0.0}),
 ]
 
 
@@ -87,14 +99,14 @@ def accuracy(setting: Setting, seed: int) -> float:
     method, hyper_parameters = setting
     split = pictures(seed)
     torch.manual_seed(seed)
-    reached = METHODS[method](split, **hyper_parameters)
+    reached = METHODS[method](split, **hyper_parameters, **TRAINING[method])
     print(f"{name_of(setting)}, seed {seed}: {100 * reached:.1f} %")
     return reached
 
 
 class TestGoodSettings:
-    @pytest.mark.parametrize("setting", CORNERS, ids=name_of)
-    def test_the_slowest_corner_of_each_grid_passes(self, setting: Setting) -> None:
+    @pytest.mark.parametrize("setting", EDGES[:3], ids=name_of)
+    def test_a_setting_near_the_edge_passes(self, setting: Setting) -> None:
         assert accuracy(setting, seed=0) >= threshold(setting[0])
 
     @pytest.mark.parametrize("setting", proofs(GOOD))
@@ -102,9 +114,9 @@ class TestGoodSettings:
     def test_every_setting_passes_on_three_seeds(self, setting: Setting, seed: int) -> None:
         assert accuracy(setting, seed) >= threshold(setting[0])
 
-    @pytest.mark.parametrize("setting", proofs(CORNERS))
+    @pytest.mark.parametrize("setting", proofs(EDGES))
     @pytest.mark.parametrize("seed", MANY_SEEDS)
-    def test_the_corners_pass_on_twenty_seeds(self, setting: Setting, seed: int) -> None:
+    def test_settings_near_the_edge_pass_on_twenty_seeds(self, setting: Setting, seed: int) -> None:
         assert accuracy(setting, seed) >= threshold(setting[0])
 
 

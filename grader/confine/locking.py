@@ -134,7 +134,7 @@ def _restrict_paths(prepared: Prepared, cage: Cage) -> None:
     writable = [*(str(path) for path in cage.write), *DEVICES_TO_WRITE]
     try:
         _sandlock.confine(_sandlock.Sandbox(fs_readable=readable, fs_writable=writable))
-    except _sandlock.SandlockError as error:
+    except (_sandlock.SandlockError, OSError, RuntimeError, ValueError) as error:
         raise SandboxError(f"Landlock refused: {error}", place=f"Landlock ABI {landlock_version()}") from error
 
 

@@ -70,7 +70,8 @@ class Desk:
         return draw_pictures(seed, self.data.get("cifar10", "stand-in"))
 
     @functools.cache  # noqa: B019
-    def _replayer(self, module: str) -> mistakes.Replayer:
+    def replayer(self, module: str) -> mistakes.Replayer:
+        """What compares answers with the known mistakes of a module."""
         entry = self.modules[module]
         others = {name: text for name, text in self.texts.items() if name != module}
         return mistakes.Replayer(entry, self.texts[module][1], mistakes.load(self.course, entry), others)
@@ -115,5 +116,5 @@ class Desk:
         for module, part in wanted:
             examined = exam.part(module, part)
             if examined.logs and module.id in self.texts:
-                examined.outcome.diagnosis = self._replayer(module.id).diagnose(part.id, list(examined.logs.values()))
+                examined.outcome.diagnosis = self.replayer(module.id).diagnose(part.id, list(examined.logs.values()))
             yield module, examined.outcome

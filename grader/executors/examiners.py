@@ -28,8 +28,9 @@ import torch
 
 from grader import rubric
 from grader.course import Assignment, Course, Module
+from grader.errors import CourseError, GraderError
 from grader.executors.desk import Desk, in_process
-from grader.executors.jobs import Finished, Job, ModuleSaid, PartSaid, Said, Setup, encode
+from grader.executors.jobs import Finished, Job, PartSaid, Said, Setup, decode_job, encode
 from grader.session.collect import with_suites
 from grader.session.exam import Paper
 from grader.session.plugin import SuitesPlugin
@@ -53,8 +54,14 @@ def main() -> None:
     try:
         _Parent(control, workers, setup).run()
     except Exception as fault:
-        control.send(f"failed {fault}"[:60_000].encode())
+        control.send(b"failed " + msgspec.json.encode(_in_words(fault)))
         raise SystemExit(3) from fault
+
+
+def _in_words(fault: Exception) -> list[str]:
+    """Message, place, expected and way out of a fault that the pool raises anew."""
+    rows = [fault.message, fault.place, fault.expected, fault.way_out] if isinstance(fault, GraderError) else None
+    return [row[:10_000] for row in rows or [f"the suites can't be read: {type(fault).__name__}: {fault}", "", "", ""]]
 
 
 class _Parent:
@@ -101,7 +108,7 @@ class _Parent:
             try:
                 os.lseek(job_fd, 0, os.SEEK_SET)
                 with os.fdopen(job_fd, "rb") as file:
-                    job = msgspec.json.decode(file.read(), type=Job)
+                    job = decode_job(file.read())
                 self._examine(desks[job.assignment], job, said_fd)
             except BaseException:
                 _say(said_fd, Finished(traceback.format_exc()[-4000:]))
@@ -119,12 +126,10 @@ class _Parent:
 
         exam = desk.exam(Paper(job.texts, job.seed, self._setup.data, job.folder), connect, reference)
         exam.timing = one_at_a_time
+        for name, outcome in job.known:
+            exam.know(desk.modules[name], outcome)
         wanted = [(desk.modules[module], desk.modules[module].part(part)) for module, part in job.wanted]
-        said: set[str] = set()
         for module, outcome in desk.grade(exam, wanted):
-            if module.id in exam.unloadable and module.id not in said:
-                said.add(module.id)
-                _say(said_fd, ModuleSaid(module.id, "unloadable", exam.unloadable[module.id]))
             _say(said_fd, PartSaid(module.id, outcome))
         _say(said_fd, Finished())
 
@@ -135,9 +140,8 @@ def warm_up(desk: Desk, seed: str) -> None:
     Raises:
         CourseError: the solution does not pass its own suites.
     """
-    from grader.errors import CourseError
-
-    desk.pictures(seed).with_bias(torch.float64)  # the linear classifiers' form, shared by all children
+    if any("pictures" in getattr(item, "fixturenames", ()) for item in desk.items):
+        desk.pictures(seed).with_bias(torch.float64)  # the linear classifiers' form, shared by all children
     exam = desk.exam(Paper(desk.texts, seed, desk.data), in_process)
     collected = {(key.module, key.part_class) for key in map(desk.plugin.key, desk.items)}
     for module in desk.modules.values():
@@ -152,7 +156,7 @@ def warm_up(desk: Desk, seed: str) -> None:
                         f"the solution fails its own test: {test.name}",
                         place=f"{module.path}, part {part.id}",
                         expected="the solution passes every test of its suites",
-                        way_out=f"mend one of the two; it said: {test.message}",
+                        way_out=f"mend one of the two; it said: {test.staff.get('message', test.message)}",
                     )
 
 

@@ -17,7 +17,7 @@ import torch
 from grader import confine, emit, results, rubric, submissions
 from grader.course import Assignment, Course, Module
 from grader.errors import GraderError
-from grader.executors.jobs import Finished, Job, ModuleSaid, PartSaid, Said, Setup
+from grader.executors.jobs import Finished, Job, PartSaid, Said, Setup
 from grader.executors.local import LocalPool
 from grader.results import Record, VisibilityRule
 from grader.session.outcomes import ModuleOutcome, PartOutcome, TestOutcome
@@ -49,7 +49,6 @@ class Sheet:
     wanted: dict[str, list[Module]]
     key: int = 0
     parts: dict[tuple[str, str], PartOutcome] = field(default_factory=dict)
-    said: dict[str, ModuleSaid] = field(default_factory=dict)
     open_jobs: int = 0
 
     def outcomes(self, modules: Sequence[Module]) -> list[ModuleOutcome]:
@@ -68,12 +67,8 @@ class Sheet:
             )
         if source.problem:
             return ModuleOutcome(module.id, "unloadable", source.problem, parts)
-        said = self.said.get(module.path)
-        return (
-            ModuleOutcome(module.id, said.status, said.message, parts)
-            if said
-            else ModuleOutcome(module.id, "graded", "", parts)
-        )
+        unloadable = next((part.staff["unloadable"] for part in parts if "unloadable" in part.staff), "")
+        return ModuleOutcome(module.id, "unloadable" if unloadable else "graded", unloadable, parts)
 
 
 def grade_all(course: Course, options: Options, tell: Callable[[str], None]) -> list[Record]:
@@ -84,29 +79,47 @@ def grade_all(course: Course, options: Options, tell: Callable[[str], None]) -> 
         GraderError: a course or a machine that can't grade; whatever is finished by then is kept.
     """
     assignments = rubric.read_all(course)
-    asked = {assignment.id: modules for assignment, modules in rubric.select(assignments, options.asked)}
+    asked, lacking = _with_hidden_suites(course, rubric.select(assignments, options.asked))
+    for module in rubric.with_needed(assignments, asked):
+        rubric.check_suites(course, module)
     mode = confine.choose(options.sandbox, [course.suites, course.root / "solutions", options.folder.resolve()])
     workspace = Path(tempfile.mkdtemp(prefix="grader-"))
     try:
         names = {module.id for assignment in assignments.values() for module in assignment.modules}
         helpers = {"eecs598", *(name for id in assignments for name in course.helpers(id))}
         handins = submissions.find(options.paths, names, workspace / "hand-ins", helpers)
-        _need_suites(course, asked)
         with Store.open(options.folder) as store:
-            return _Grading(course, assignments, asked, options, mode, store, tell).run(handins, workspace)
+            records = _Grading(course, assignments, asked, options, mode, store, tell).run(handins, workspace)
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
+    if lacking is not None:
+        raise lacking
+    return records
 
 
-def _need_suites(course: Course, asked: Mapping[str, list[Module]]) -> None:
-    lacking = [m.path for modules in asked.values() for m in modules if not course.suite(m, "hidden").exists()]
-    if lacking:
-        raise GraderError(
-            f"there is no hidden suite for {', '.join(lacking)}",
-            place=str(course.suites),
-            expected="test_hidden.py beside test_public.py: students' kits have none",
-            way_out="grade with the instructor's course folder: --course DIR",
-        )
+def _with_hidden_suites(
+    course: Course, selected: Sequence[tuple[Assignment, list[Module]]]
+) -> tuple[dict[str, list[Module]], GraderError | None]:
+    """The modules that can be graded, by assignment, and the error that names the others when all is done.
+
+    Raises:
+        GraderError: there is a hidden suite for none of them.
+    """
+    found, lacking = {}, []
+    for assignment, modules in selected:
+        whole = [module for module in modules if course.suite(module, "hidden").exists()]
+        lacking += [module.path for module in modules if module not in whole]
+        if whole:
+            found[assignment.id] = whole
+    fault = GraderError(
+        f"there is no hidden suite for {', '.join(lacking)}" + (": the others are graded" if found else ""),
+        place=str(course.suites),
+        expected="test_hidden.py beside test_public.py: students' kits have none",
+        way_out="grade with the instructor's course folder: --course DIR",
+    )
+    if not found:
+        raise fault
+    return found, fault if lacking else None
 
 
 @dataclass
@@ -119,18 +132,21 @@ class _Grading:
     store: Store
     tell: Callable[[str], None]
     data: dict[str, str] = field(default_factory=dict)
+    modules: list[Module] = field(default_factory=list)
+    folders: dict[str, str] = field(default_factory=dict)
 
     def run(self, handins: Sequence[Handin], workspace: Path) -> list[Record]:
         from eecs598 import data
 
         self.data = {"cifar10": "stand-in" if data.locate("cifar10")[0] == "stand-in" else "real"}
-        modules = [module for wanted in self.asked.values() for module in wanted]
+        self.modules = rubric.with_needed(self.assignments, self.asked)
         run = self.store.begin_run(
-            suite_sha256=suite_hash(self.course, modules),
+            suite_sha256=suite_hash(self.course, self.modules),
             versions=self._versions(),
             seed=self.options.seed,
             fresh=self.options.fresh,
         )
+        self.folders = emit.folder_names(results.printable_name(handin.name) for handin in handins)
         sheets = [self._sheet(handin) for handin in handins]
         records: dict[int, Record] = {}
         todo = []
@@ -175,7 +191,7 @@ class _Grading:
             return
         setup = Setup(
             course=str(self.course.root),
-            modules=[module.path for modules in self.asked.values() for module in modules],
+            modules=[module.path for module in self.modules],
             mode=self.mode,
             data=self.data,
             scratch=str(workspace),
@@ -198,15 +214,18 @@ class _Grading:
             ]
             if wanted:
                 sheet.open_jobs += 1
-                yield (number, name), Job(name, texts, str(sheet.handin.files), seed, wanted)
+                known = [
+                    (path.rpartition("/")[2], part)
+                    for (path, _), part in sheet.parts.items()
+                    if path.startswith(f"{name}/")
+                ]
+                yield (number, name), Job(name, texts, str(sheet.handin.files), seed, wanted, known)
 
     def _hear(self, sheet: Sheet, assignment: str, said: Said) -> None:
         if isinstance(said, PartSaid):
             path = f"{assignment}/{said.module}"
             sheet.parts[path, said.part.id] = said.part
             self.store.put_part(sheet.key, path, said.part)
-        elif isinstance(said, ModuleSaid):
-            sheet.said[f"{assignment}/{said.module}"] = said
         else:
             sheet.open_jobs -= 1
             if said.fault:
@@ -236,14 +255,14 @@ class _Grading:
             kit=kit_version(),
             duration_s=sum(part.duration_s for part in sheet.parts.values()),
         )
-        self.store.put_record(sheet.key, record)
         staff = {**results.staff_view(outcomes), "left_out": sheet.handin.left_out}
         self._write(sheet, record, staff, self._titles())
+        self.store.put_record(sheet.key, record)  # last: a record that is kept is written no more
         self.tell(f"{record.submission}: {float(record.score):g} of {float(record.max_score):g}")
         return record
 
     def _write(self, sheet: Sheet, record: Record, staff: dict[str, object] | None, titles: dict[str, str]) -> None:
-        folder = self.options.folder / emit.folder_names([record.submission])[record.submission]
+        folder = self.options.folder / self.folders[record.submission]
         emit.write_hand_in(folder, record, staff, visibility=self.options.visibility, titles=titles)
 
     def _titles(self) -> dict[str, str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from grader.session.outcomes import ModuleStatus, PartOutcome
+from grader.session.outcomes import PartOutcome
 
-__all__ = ["Finished", "Job", "ModuleSaid", "PartSaid", "Said", "Setup", "decode_said", "encode"]
+__all__ = ["Finished", "Job", "PartSaid", "Said", "Setup", "decode_job", "decode_said", "encode"]
 
 
 class Setup(msgspec.Struct):
@@ -21,13 +21,14 @@ class Setup(msgspec.Struct):
 
 
 class Job(msgspec.Struct):
-    """One hand-in through one assignment: which parts are wanted, in the order of the rubric."""
+    """One hand-in through one assignment: which parts are wanted, in the order of the rubric, and which are known."""
 
     assignment: str
     texts: dict[str, tuple[str, str]]
     folder: str
     seed: str
     wanted: list[tuple[str, str]]
+    known: list[tuple[str, PartOutcome]] = []
 
 
 class PartSaid(msgspec.Struct, tag="part"):
@@ -37,23 +38,16 @@ class PartSaid(msgspec.Struct, tag="part"):
     part: PartOutcome
 
 
-class ModuleSaid(msgspec.Struct, tag="module"):
-    """A module can't be graded."""
-
-    module: str
-    status: ModuleStatus
-    message: str
-
-
 class Finished(msgspec.Struct, tag="finished"):
     """The hand-in is through; `fault` where the examiner itself failed."""
 
     fault: str = ""
 
 
-Said = PartSaid | ModuleSaid | Finished
+Said = PartSaid | Finished
 
-_decoder = msgspec.json.Decoder(Said, dec_hook=lambda kind, value: kind(value))
+_said = msgspec.json.Decoder(Said, dec_hook=lambda kind, value: kind(value))
+_job = msgspec.json.Decoder(Job, dec_hook=lambda kind, value: kind(value))
 
 
 def encode(message: Said | Setup | Job) -> bytes:
@@ -63,5 +57,10 @@ def encode(message: Said | Setup | Job) -> bytes:
 
 def decode_said(line: bytes) -> Said:
     """What `encode` wrote."""
-    said: Said = _decoder.decode(line)
+    said: Said = _said.decode(line)
     return said
+
+
+def decode_job(data: bytes) -> Job:
+    """The job that `encode` wrote."""
+    return _job.decode(data)

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Generic, TypeVar
 
+import msgspec
+
 from grader.errors import GraderError
 from grader.executors.jobs import Finished, Job, Said, Setup, decode_said, encode
 
@@ -96,9 +98,13 @@ class LocalPool:
             file.write(encode(job))
         reader, writer = os.pipe()
         rights = array.array("i", [job_fd, writer])
-        self._control.sendmsg([b"job"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
-        os.close(job_fd)
-        os.close(writer)
+        try:
+            self._control.sendmsg([b"job"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+        except OSError as fault:
+            raise GraderError("the parent of examiners is gone", way_out="run the command again") from fault
+        finally:
+            os.close(job_fd)
+            os.close(writer)
         return reader
 
 
@@ -134,6 +140,9 @@ def _await(sock: socket.socket, what: str) -> None:
     except TimeoutError:
         raise GraderError(f"{what} did not start within {START_SECONDS} seconds") from None
     sock.settimeout(None)
-    if said != b"ready":
-        text = said.decode("utf-8", "replace").removeprefix("failed ") or "it ended while starting"
-        raise GraderError(f"{what} can't start: {text}", way_out="run `grader lint`, then `grader doctor`")
+    if said == b"ready":
+        return
+    if not said.startswith(b"failed "):
+        raise GraderError(f"{what} ended while it was starting", way_out="run `grader lint`, then `grader doctor`")
+    message, place, expected, way_out = msgspec.json.decode(said.removeprefix(b"failed "), type=list[str])
+    raise GraderError(message, place=place, expected=expected, way_out=way_out or "run `grader lint`")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -15,10 +15,11 @@ from grader.executors.desk import Desk, in_process
 from grader.executors.forks import map_forked
 from grader.mistakes import Mistake
 from grader.session.collect import with_suites
-from grader.session.exam import Paper
+from grader.session.exam import Exam, Paper
+from grader.session.outcomes import PartOutcome
 from grader.session.plugin import SuitesPlugin
 
-__all__ = ["Report", "Verdict", "callers", "run", "run_all"]
+__all__ = ["Report", "Verdict", "callers", "run", "run_all", "spare"]
 
 CPU_LIMIT_S = 120
 
@@ -106,7 +107,8 @@ def run(
 ) -> list[Report]:
     """Put every mistake of these modules through the suites.
 
-    A mistake is tried on its part and on the parts that call it; with `whole`, on all parts, training included.
+    A mistake is tried on its part and on the parts that call it, untimed but where it is one of speed; with `whole`, on
+    all parts, timed, training included.
     """
     reports: list[Report] = []
 
@@ -124,6 +126,7 @@ def run(
 def _verdicts(desk: Desk, module: Module, whole: bool, seed: str) -> Iterator[Verdict]:
     known = mistakes.load(desk.course, module)
     order = {mistake.id: i for i, mistake in enumerate(known)}
+    desk.replayer(module.id).prepare()
 
     def judge(mistake: Mistake) -> bytes:
         return msgspec.json.encode(_judge(desk, module, mistake, whole, seed))
@@ -142,6 +145,9 @@ def _judge(desk: Desk, module: Module, mistake: Mistake, whole: bool, seed: str)
     texts = {**desk.texts, module.id: (file, mistakes.mutate(text, mistake, str(desk.course.mistakes(module))))}
     tried = module.parts if whole else tuple(_touched(module, mistake.part))
     exam = desk.exam(Paper(texts, seed, desk.data), in_process)
+    if not whole:
+        spare(exam, desk, [(module, part) for part in tried])
+        exam.reference = exam.reference if mistake.axis == "speed" else None
     verdict = Verdict(mistake.id, mistake.part, [], [])
     for _, outcome in desk.grade(exam, [(module, part) for part in tried]):
         wrong = [test for test in outcome.tests if test.status not in ("passed", "skipped")]
@@ -151,6 +157,15 @@ def _judge(desk: Desk, module: Module, mistake: Mistake, whole: bool, seed: str)
             verdict.named = [one.id for one in outcome.diagnosis]
             verdict.messages = sorted({test.message for test in wrong})
     return verdict
+
+
+def spare(exam: Exam, desk: Desk, tried: Collection[tuple[Module, Part]]) -> None:
+    """Take all other parts than these for right: what is known to be as in the solution need not be examined."""
+    kept = {(module.id, part.id) for module, part in tried}
+    for module in desk.modules.values():
+        for part in module.parts:
+            if (module.id, part.id) not in kept:
+                exam.know(module, PartOutcome(part.id, part.title, part.points))
 
 
 def _touched(module: Module, name: str) -> Iterator[Part]:

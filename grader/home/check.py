@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from grader import course as courses
 from grader import rubric, submissions
-from grader.course import Assignment, Course, Module
-from grader.errors import UsageError
+from grader.course import Assignment, Course, Module, Part
+from grader.errors import GraderError, UsageError
 from grader.executors.desk import Desk, in_process
+from grader.home import hints
 from grader.session.collect import with_suites
 from grader.session.exam import Exam, Paper
 from grader.session.outcomes import PartOutcome, TestOutcome
 from grader.session.plugin import SuitesPlugin
 
 __all__ = ["Checked", "check", "check_modules"]
-
-MARKS = {"passed": "✓", "skipped": "–", "not_implemented": "○"}
 
 
 @dataclass(frozen=True)
@@ -30,16 +30,19 @@ class Checked:
 
     module: str
     outcome: PartOutcome
+    hints: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Every public test that ran passed, and one did."""
-        states = [test.status for test in self.outcome.tests]
-        return all(state in ("passed", "skipped") for state in states)
+        """Every public test that could be run here passed; nothing of the hand-in kept one from being run."""
+        return not self.outcome.message and all(test.status in ("passed", "skipped") for test in self.outcome.tests)
 
     def lines(self) -> list[str]:
         """What a student reads of it."""
         tests = self.outcome.tests
+        if self.outcome.message:  # what holds for the part as a whole
+            mark = {"not_implemented": "○", "skipped": "–"}.get(tests[0].status if tests else "", "✗")
+            return [f"{mark} {self.outcome.id}: {self.outcome.message}"]
         passed = sum(test.status == "passed" for test in tests)
         ran = sum(test.status != "skipped" for test in tests)
         head = f"{'✓' if self.passed else '✗'} {self.outcome.id}: {passed} of {ran} public tests passed"
@@ -48,6 +51,7 @@ class Checked:
         return [
             head,
             *(line for test in tests if test.status not in ("passed", "skipped") for line in _test_lines(test)),
+            *self.hints,
         ]
 
     def machine(self) -> dict[str, object]:
@@ -64,12 +68,24 @@ def check(path: str = "", folder: str | Path = ".") -> bool:
     """Check `A2`, `A2/linear_classifier` or `A2/linear_classifier/svm_loss_naive` in `folder`, and print how it went.
 
     Returns:
-        True when every public test that ran passed.
+        True when every public test that ran passed. What can't be checked is said in words, never as a traceback.
     """
-    found = check_modules(courses.find(), path, Path(folder))
+    try:
+        found = check_modules(courses.find(), path, Path(folder))
+    except GraderError as fault:
+        print(f"grader: {fault}")
+        return False
     for checked in found:
         print("\n".join(checked.lines()))
     return all(checked.passed for checked in found)
+
+
+@dataclass(frozen=True)
+class _Own:
+    """The student's own modules: those that can be read, by name, and why others can't."""
+
+    texts: Mapping[str, tuple[str, str]]
+    unreadable: Mapping[str, str]
 
 
 def check_modules(course: Course, path: str, folder: Path) -> list[Checked]:
@@ -82,12 +98,12 @@ def check_modules(course: Course, path: str, folder: Path) -> list[Checked]:
     assignments = rubric.read_all(course)
     found: list[Checked] = []
     for assignment in _chosen(assignments, name):
-        texts = _texts(assignment, folder)
-        modules = [m for m in assignment.modules if m.id in texts and module_name in ("", m.id)]
+        own = _read(assignment, folder)
+        modules = [m for m in assignment.modules if m.id in own.texts and module_name in ("", m.id)]
         if module_name and not any(module.id == module_name for module in assignment.modules):
             raise _unknown(path, [module.path for module in assignment.modules])
         if modules:
-            found += _check(course, assignment, modules, part_name, texts)
+            found += _check(course, assignment, modules, part_name, own)
     if not found:
         raise UsageError(
             f"there is no file of {path or 'any assignment'} here",
@@ -108,45 +124,52 @@ def _unknown(path: str, known: Sequence[str]) -> UsageError:
     return UsageError(f"there is no {path}", expected=f"one of {', '.join(known)}", way_out="mend the name")
 
 
-def _texts(assignment: Assignment, folder: Path) -> dict[str, tuple[str, str]]:
+def _read(assignment: Assignment, folder: Path) -> _Own:
     """The student's modules: in `folder`, or in its folder of the assignment's name."""
-    found = {}
+    texts, unreadable = {}, {}
     for module in assignment.modules:
-        for place in (folder, folder / assignment.id):
-            path = place / f"{module.id}.py"
-            if path.is_file() and module.id not in found:
-                found[module.id] = (str(path), submissions.as_text(path.read_bytes()))
-    return found
+        places = [place / f"{module.id}.py" for place in (folder, folder / assignment.id)]
+        path = next((path for path in places if path.is_file()), None)
+        if path is None:
+            continue
+        name = os.path.relpath(path)
+        try:
+            texts[module.id] = (name, submissions.as_text(path.read_bytes()))
+        except submissions.Unreadable as fault:
+            texts[module.id], unreadable[module.id] = (name, ""), f"{name}: {fault}"
+    return _Own(texts, unreadable)
 
 
-def _check(
-    course: Course, assignment: Assignment, modules: Sequence[Module], part: str, texts: dict[str, tuple[str, str]]
-) -> list[Checked]:
+def _checked(exam: Exam, module: Module, part: Part, known: dict[str, Any]) -> Checked:
+    examined = exam.part(module, part)
+    return Checked(module.path, examined.outcome, tuple(hints.hints_for(known.get(part.id, []), examined.logs)))
+
+
+def _check(course: Course, assignment: Assignment, modules: Sequence[Module], part: str, own: _Own) -> list[Checked]:
     found: list[Checked] = []
 
     def use(plugin: SuitesPlugin, items: list[pytest.Item]) -> None:
         desk = Desk(course, assignment, plugin, items)
+        known = hints.load(course.suites / assignment.id / "hints.json")
         exam = Exam(
             course=course,
             plugin=plugin,
             items=items,
             modules=desk.modules,
-            paper=Paper(texts, "0", desk.data),
+            paper=Paper(own.texts, "0", desk.data),
             connect=in_process,
             solutions=None,
             reference=None,
             answers=desk.answers,
             visibilities=("public",),
+            unloadable=dict(own.unreadable),
         )
         for module in modules:
             parts = [one for one in module.parts if part in ("", one.id)]
             if not parts:
                 raise _unknown(f"{module.path}/{part}", [one.id for one in module.parts])
-            found.extend(Checked(module.path, exam.part(module, one).outcome) for one in parts)
+            found.extend(_checked(exam, module, one, known.get(module.id, {})) for one in parts)
 
-    names = set(sys.modules)
-    with_suites(course, modules, ("public",), use)
-    for name in set(sys.modules) - names:  # a notebook runs this again and again, after edits
-        if name.endswith((".test_public",)):
-            del sys.modules[name]
+    needed = rubric.with_needed({assignment.id: assignment}, {assignment.id: modules})
+    with_suites(course, needed, ("public",), use, capture="no")
     return found

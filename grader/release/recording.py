@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from grader import rubric
+from grader import mistakes, rubric
 from grader.course import Assignment, Course
 from grader.executors.desk import Desk
+from grader.release.hints import hints_text
 from grader.release.stubs import stale_stubs, write_stubs
 from grader.session import recorded
 from grader.session.collect import with_suites
@@ -33,6 +35,10 @@ def refresh(course: Course) -> list[Path]:
         if _differences(recorded.load(path), answers):
             recorded.save(path, answers)
             written.append(path)
+        path, text = course.suites / assignment.id / "hints.json", hints_text(course, assignment)
+        if not path.is_file() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+            written.append(path)
     return written
 
 
@@ -42,8 +48,27 @@ def stale(course: Course) -> list[str]:
     for assignment in rubric.read_all(course).values():
         path = _path(course, assignment)
         differing = _differences(recorded.load(path), record(course, assignment, inputs=recorded.load(path)))
+        found += _stale_hints(course, assignment)
         found += [f"{path.relative_to(course.root)}: {name} is out of step; run `grader stubs`" for name in differing]
     return found
+
+
+def _stale_hints(course: Course, assignment: Assignment) -> list[str]:
+    """Hints of mistakes that are gone, or of none that are there; their numbers are made anew by `grader stubs`."""
+    path = course.suites / assignment.id / "hints.json"
+    stored: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    there = {
+        (one["id"], one["title"], one["hint"]) for parts in stored.values() for known in parts.values() for one in known
+    }
+    wanted = {
+        (mistakes.full_id(module, mistake), mistake.title, mistake.hint)
+        for module in assignment.modules
+        for mistake in mistakes.load(course, module)
+    }
+    name = path.relative_to(course.root)
+    return [f"{name}: {one[0]} is not in mistakes.py as it stands here" for one in sorted(there - wanted)] + (
+        [] if there else [f"{name} is missing or empty; run `grader stubs`"]
+    )
 
 
 def record(course: Course, assignment: Assignment, inputs: dict[str, Any] | None = None) -> dict[str, Any]:

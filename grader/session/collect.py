@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from grader.session.plugin import SuitesPlugin
 __all__ = ["with_suites"]
 
 # no terminal, cache or capture file: forked sessions would share them
-OPTIONS = ["--capture=sys", "--import-mode=importlib", "-W", "ignore", "-c", os.devnull]
+OPTIONS = ["--import-mode=importlib", "--noconftest", "-W", "ignore", "-c", os.devnull]
 BLOCKED = (
     "terminal cacheprovider faulthandler junitxml pastebin doctest unittest stepwise logging threadexception "
     "unraisableexception"
@@ -27,8 +28,11 @@ def with_suites(
     modules: Sequence[Module],
     visibilities: Sequence[str],
     use: Callable[[SuitesPlugin, list[pytest.Item]], None],
+    capture: str = "sys",
 ) -> None:
     """Call `use(plugin, items)` inside a pytest session that has collected the suites of these modules.
+
+    What the code under test prints is kept back by `capture="sys"`, and shown by "no".
 
     Raises:
         CourseError: a suite can't be collected.
@@ -45,8 +49,11 @@ def with_suites(
     keeper = _Faults()
     paths = [path for module in modules for v in visibilities if (path := course.suite(module, v)).exists()]
     blocked = [option for name in BLOCKED for option in ("-p", f"no:{name}")]
-    arguments = [*OPTIONS, *blocked, f"--rootdir={course.suites}", *map(str, paths)]
-    status = pytest.main(arguments, plugins=[plugin, keeper])
+    arguments = [*OPTIONS, f"--capture={capture}", *blocked, f"--rootdir={course.suites}", *map(str, paths)]
+    try:
+        status = pytest.main(arguments, plugins=[plugin, keeper])
+    finally:
+        _forget(paths)
     if faults:
         raise faults[0]
     if keeper.texts:
@@ -65,7 +72,16 @@ class _Faults:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """The last lines of a report that failed."""
         if report.failed:
-            self.texts.append(f"{report.nodeid}: {str(report.longrepr).strip().splitlines()[-1][:300]}")
+            said = str(report.longrepr).strip().splitlines()[-1].removeprefix("E").strip()
+            self.texts.append(f"{report.nodeid}: {said[:300]}")
+
+
+def _forget(paths: Sequence[Path]) -> None:
+    """Take imported suites out of `sys.modules`: the next session may have others at these names, or edited ones."""
+    files = set(map(str, paths))
+    for name, module in list(sys.modules.items()):
+        if getattr(module, "__file__", None) in files:
+            del sys.modules[name]
 
 
 def _names(paths: Sequence[Path]) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import inspect
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from types import ModuleType
@@ -14,19 +14,20 @@ from typing import Any
 
 import pytest
 
-from grader.checks import Draw, Failure, Race, Source
+from grader.checks import Draw, Race, Source
 from grader.course import Course, Module, Part, class_name
-from grader.errors import GraderError, ProtocolError
-from grader.session import placeholder
+from grader.errors import GraderError
+from grader.session import placeholder, verdicts
 from grader.session.outcomes import PartOutcome, TestOutcome, Visibility
-from grader.session.plugin import Bench, Key, PartEntry, Setting, SuitesPlugin
+from grader.session.plugin import Key, PartEntry, Setting, SuitesPlugin
 from grader.session.recorded import Recorded
-from grader.student import Exchange, InProcess, Student, StudentFault, StudentTimeout, Texts, Transport
+from grader.student import Exchange, InProcess, Student, StudentTimeout, Texts, Transport
 
 __all__ = ["Connect", "Exam", "Paper"]
 
 # how a module's texts become something that answers: (texts, memory MiB, CPU seconds) -> transport
 Connect = Callable[[Texts, int, float], Transport]
+LOADING_S = 0.05  # with less CPU time left than a module may need to be loaded, no test is begun
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,12 @@ class Exam:
     _done: dict[tuple[str, str], Examined] = field(default_factory=dict)
     _running: set[tuple[str, str]] = field(default_factory=set)
 
+    def know(self, module: Module, outcome: PartOutcome) -> None:
+        """Take over a part that was examined before, so that it isn't again."""
+        self._done[module.id, outcome.id] = Examined(outcome)
+        if "unloadable" in outcome.staff:
+            self.unloadable[module.id] = outcome.staff["unloadable"]
+
     def part(self, module: Module, part: Part) -> Examined:
         """Examine one part, once; the parts that it needs are examined first where they are asked for."""
         key = (module.id, part.id)
@@ -94,13 +101,15 @@ class Exam:
         blank = self._blank(module, part)
         if self._cannot_load(module):
             examined = Examined(self._outcome(part, items, "error", self.unloadable[module.id]))
+            examined.outcome.staff["unloadable"] = self.unloadable[module.id]
         elif blank:
             examined = Examined(self._outcome(part, items, "not_implemented", blank))
         else:
             # a called part that is known to run on and on would only use up this one's time too
             stuck = self._stuck_needs(module, part)
             examined = self._sit(module, part, items, {}) if not stuck else Examined(PartOutcome("", "", Fraction(0)))
-            failed = [] if examined.passed and not stuck else self._failed_needs(module, part)
+            settled = (examined.passed and not stuck) or module.id in self.unloadable
+            failed = [] if settled else self._failed_needs(module, part)
             if failed and self.solutions is not None:
                 examined = self._sit(module, part, items, dict(failed))
                 examined.outcome.stood_in = [name for name, _ in failed]
@@ -148,9 +157,9 @@ class Exam:
         todo = [(module, name) for name in part.needs]
         while todo:
             owner, name = todo.pop(0)
-            other_id, _, short = name.rpartition(".")
-            other = self.modules.get(other_id, owner) if other_id in self.modules else owner
-            needed = other.part(short if other is not owner or other_id in self.modules else name)
+            other_id, _, short = name.partition(".")
+            other = self.modules.get(other_id, owner)
+            needed = other.part(short if other_id in self.modules else name)
             label = needed.id if other is module else f"{other.id}.{needed.id}"
             if label not in found:
                 found[label] = (other, needed)
@@ -161,7 +170,13 @@ class Exam:
         self, module: Module, part: Part, items: list[pytest.Item], stand_ins: dict[str, tuple[Module, Part]]
     ) -> Examined:
         """Run the part's tests against one worker, which is forked anew where it dies."""
-        student = Student(functools.partial(self._connect_part, module, part), module.id)
+        before: list[float] = []  # CPU seconds that were used up when each worker began
+
+        def connect(spent: float) -> Transport:
+            before.append(spent)
+            return self._connect_part(module, part, spent)
+
+        student = Student(connect, module.id)
         student._limit = part.cpu_s
         for label, (other, needed) in stand_ins.items():
             where = "" if other is module else other.id
@@ -178,16 +193,19 @@ class Exam:
         finally:
             student._close()
             outcome.staff = {"notes": student._notes, "printed_bytes": student._printed, "printed": student._text}
-            if student._load_fault is not None:
-                self.unloadable[module.id] = student._load_fault.message
+            if student._load_fault is not None and not any(before):  # else it had been loaded before
+                self.unloadable[module.id] = outcome.staff["unloadable"] = student._load_fault.message
         return examined
 
     def _connect_part(self, module: Module, part: Part, spent: float) -> Transport:
         left = part.cpu_s - spent
-        if left <= 0:
+        if left <= LOADING_S:
             raise StudentTimeout(f"not run: the {part.cpu_s:g} CPU seconds for this part were used up before")
         texts = {**self.course.helpers(module.assignment), **self.paper.texts}
-        return self.connect(Texts(texts, module.aliases, self.paper.folder), part.memory_mib, left)
+        try:
+            return self.connect(Texts(texts, module.aliases, self.paper.folder), part.memory_mib, left)
+        except OSError as fault:
+            raise GraderError(f"no worker can be had: {fault}", way_out="run the command again") from fault
 
     def _stand_in(self, module: Module, part: Part, label: str) -> Callable[..., Any]:
         assert self.solutions is not None
@@ -207,26 +225,31 @@ class Exam:
     def _test(self, module: Module, part: Part, item: pytest.Item, student: Student, share: Fraction) -> TestOutcome:
         key = self.plugin.key(item)
         start = time.perf_counter()
-        seed = self._seed(module, part, key)
-        student._begin(seed)
         with contextlib.ExitStack() as stack:
-            setting = self._setting(module, part, key, student, seed, stack)
-            bench = self.plugin.run(item, setting)
+            bench = self.plugin.run(item, self.setting(module, part, key, student, stack))
         if (
             not bench.passed
             and not bench.skipped
-            and _unforeseen(bench)
-            and self._passes_itself(module, part, item, seed)
+            and verdicts.unforeseen(bench)
+            and self._passes_itself(module, part, item)
         ):
-            bench.fault = _misfit(bench.fault)
+            bench.fault = verdicts.misfit(bench.fault)
         visibility: Visibility = "public" if key.visibility == "public" else "hidden"
-        test = _verdict(bench, TestOutcome(key.name, visibility, "passed", share), student)
+        if self.solutions is None and verdicts.interrupted(bench):
+            raise KeyboardInterrupt  # at home it came from the keyboard
+        called = student._last.described if student._last is not None else ""
+        test = verdicts.judge(bench, TestOutcome(key.name, visibility, "passed", share), called)
+        if isinstance(bench.fault, StudentTimeout):
+            test.message = verdicts.of_the_whole(test.message, part)
+        if visibility == "hidden" and not bench.passed:
+            verdicts.veil(test, bench.fault, self.paper.texts)
         test.duration_s = time.perf_counter() - start
         return test
 
-    def _setting(
-        self, module: Module, part: Part, key: Key, student: Student, seed: str, stack: contextlib.ExitStack
-    ) -> Setting:
+    def setting(self, module: Module, part: Part, key: Key, student: Student, stack: contextlib.ExitStack) -> Setting:
+        """What the fixtures give to one test; `student` begins anew, and what the test opens ends with `stack`."""
+        seed = self._seed(module, part, key)
+        student._begin(seed)
         prefix = f"{module.id}/{key.part_class}/{key.test}[{key.case}]"
 
         def solution() -> ModuleType:
@@ -270,15 +293,14 @@ class Exam:
         run = "0" if key.visibility == "public" else self.paper.seed
         return f"{run}/{module.path}/{part.id}/{key.visibility}/{key.test}/{key.case}"
 
-    def _passes_itself(self, module: Module, part: Part, item: pytest.Item, seed: str) -> bool:
+    def _passes_itself(self, module: Module, part: Part, item: pytest.Item) -> bool:
         """Whether the solution passes the same test on the same inputs: then what went wrong is the hand-in's."""
         if self.solutions is None:
             return True
         text = {module.id: (f"{module.id}.py", self.course.solution(module).read_text("utf-8"))}
         student = Student(lambda spent: InProcess(Texts({**self._solution_texts(), **text})), module.id)
-        student._begin(seed)
         with contextlib.ExitStack() as stack:
-            setting = self._setting(module, part, self.plugin.key(item), student, seed, stack)
+            setting = self.setting(module, part, self.plugin.key(item), student, stack)
             return self.plugin.run(item, setting).passed
 
     def _solution_texts(self) -> dict[str, tuple[str, str]]:
@@ -324,45 +346,3 @@ class Exam:
             visibility: Visibility = "public" if key.visibility == "public" else "hidden"
             outcome.tests.append(TestOutcome(key.name, visibility, status, shares[item], message))
         return outcome
-
-
-def _unforeseen(bench: Bench) -> bool:
-    """An exception that neither a check nor the student's code raised: a suite stumbled over what came back."""
-    return not isinstance(
-        bench.fault, AssertionError | StudentFault | ProtocolError | GraderError | pytest.skip.Exception
-    )
-
-
-def _misfit(fault: BaseException | None) -> Failure:
-    text = str(fault).strip().splitlines()[0] if str(fault).strip() else ""
-    return Failure(f"returns something that can't be used as asked ({type(fault).__name__}: {text[:160]})")
-
-
-def _verdict(bench: Bench, test: TestOutcome, student: Student) -> TestOutcome:
-    fault = bench.fault
-    called = student._last.described if student._last is not None else ""
-    if bench.passed:
-        return test
-    if bench.skipped:
-        test.status, test.message = "skipped", bench.skipped
-    elif isinstance(fault, Failure):
-        test.status, test.message = "failed", fault.message
-        test.details = [f"{label:<9} {text}" for label, text in [("called", called), *fault.details] if text]
-    elif isinstance(fault, StudentFault):
-        test.status, test.message = fault.status, fault.message  # type: ignore[assignment]
-        test.details = [f"called    {called}", *fault.details] if called else fault.details
-    elif isinstance(fault, ProtocolError):
-        test.status, test.message = "error", f"sends something that is no answer: {fault.message}"
-    elif isinstance(fault, AssertionError):
-        test.status, test.message = "failed", (str(fault).strip().splitlines() or ["a check did not hold"])[0][:300]
-    else:
-        test.status = "grader_error"
-        test.message = f"the grader's own fault: {type(fault).__name__}: {fault}"[:300]
-    return test
-
-
-def all_parts(modules: Mapping[str, Module]) -> Iterator[tuple[Module, Part]]:
-    """Every part of every module, in the order of the rubric."""
-    for module in modules.values():
-        for part in module.parts:
-            yield module, part

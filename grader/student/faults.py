@@ -12,6 +12,7 @@ StudentFault
 from __future__ import annotations
 
 from grader.protocol import Error
+from grader.worker.spawn import OUTPUT_BYTES
 
 __all__ = [
     "StudentCrash", "StudentError", "StudentFault", "StudentMemory", "StudentNotImplemented", "StudentTimeout",
@@ -34,12 +35,30 @@ class StudentError(StudentFault):
     """The hand-in's code raised an exception."""
 
     def __init__(self, error: Error) -> None:
+        error = _within_bounds(error)
         place = f" ({error.file}, line {error.line})" if error.file else ""
         text = error.message.strip().splitlines()[0] if error.message.strip() else "no message"
         details = [f"raised    {error.type}: {error.message.strip()}"[:600]]
         details += [f"at        {error.file}, line {error.line}:  {error.code}"] if error.file else []
         super().__init__(f"raises {error.type}: {text[:200]}{place}", details)
         self.error = error
+
+
+def _within_bounds(error: Error) -> Error:
+    """A worker's own words cut to what an honest one sends: the process that chose them is the student's."""
+    return Error(
+        type=_printable(error.type[:80]),
+        message=error.message[:2010],
+        category=error.category[:40],
+        file=_printable(error.file[:200]),
+        line=error.line,
+        code=_printable(error.code[:200]),
+        trace=[_printable(row[:300]) for row in error.trace[:12]],
+    )
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 class StudentNotImplemented(StudentError):
@@ -70,6 +89,13 @@ class StudentCrash(StudentFault):
 
 class StudentUnloadable(StudentFault):
     """The hand-in's file can't be loaded at all."""
+
+
+def too_much_output() -> StudentFault:
+    """The fault of code that has printed all that it may."""
+    fault = StudentFault(f"prints more than the {OUTPUT_BYTES >> 20} MiB that a part may print")
+    fault.details = ["look at   prints inside loops"]
+    return fault
 
 
 def from_error(error: Error) -> StudentFault:

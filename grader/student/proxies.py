@@ -5,54 +5,32 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from grader.errors import GraderError, ProtocolError
-from grader.protocol import Error, Message, Odd, Reference, pack, unpack
-from grader.student.faults import StudentCrash, StudentFault, StudentTimeout, StudentUnloadable, from_error
+from grader.protocol import Branch, Error, Message, Node, Odd, Reference, pack, unpack
+from grader.student.calls import Call, Exchange, kept, snapshot
+from grader.student.faults import (
+    StudentCrash,
+    StudentFault,
+    StudentTimeout,
+    StudentUnloadable,
+    from_error,
+    too_much_output,
+)
+from grader.student.remote import Tape, connect
 from grader.student.transport import Transport
+from grader.worker.spawn import OUTPUT_BYTES
 
-__all__ = ["Call", "Exchange", "Function", "Handle", "Student"]
+__all__ = ["Function", "Handle", "Student"]
 
 LOG_BYTES = 64 << 20  # of tensors in one test; more would be trained on, and can't be replayed in seconds
-
-
-@dataclass
-class Call:
-    """The record of one call: its value, and what it did to its arguments."""
-
-    name: str
-    described: str
-    value: Any = None
-    changed: dict[str | int, Any] = field(default_factory=dict)
-    after: list[Any] = field(default_factory=list)
-    after_keywords: dict[str, Any] = field(default_factory=dict)
-    shares: tuple[str | int, ...] = ()
-    worker_cpu_s: float = 0.0
-    output: str = ""
-
-
-@dataclass
-class Exchange:
-    """One request with its reply, as it can be sent again to another module."""
-
-    request: Message
-    tensors: list[Tensor]
-    callbacks: dict[int, Callable[..., Any]]
-    asked: list[tuple[Any, Any]]
-    reply: Message
-    results: list[Tensor]
-    run: Callable[..., tuple[Message, list[Tensor]]]
-
-    def answer(
-        self, question: Message, tensors: list[Tensor], asked: list[tuple[Any, Any]]
-    ) -> tuple[Message, list[Tensor]]:
-        """Answer a callback as it was answered the first time; what it was asked is put down in `asked`."""
-        return self.run(self.callbacks, question, tensors, asked)
+DEPTH_LIMIT = 4  # calls within callbacks within calls
+PAGE = 4096
+PARAMETERS = "def probe(module, net):\n    return dict(net.named_parameters())"
 
 
 class Student:
@@ -125,42 +103,32 @@ class Student:
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
-    def _call(self, target: list[Any], name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> Any:
+    def _call(self, target: list[str | int], name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> Any:
         tensors: list[Tensor] = []
+        originals: list[Tensor] = []
         message = Message("call", target=target)
-        message.args, message.kwargs = self._pack(list(args), tensors), self._pack(kwargs, tensors)
-        sources = _sources(args, kwargs)
+        message.args = pack(list(args), tensors, self._refer, originals)
+        message.kwargs = pack(kwargs, tensors, self._refer, originals)
         if torch.is_grad_enabled():
-            message.grad = [i for i, one in enumerate(sources) if one.requires_grad]
-        call = self._last = Call(name, _describe(name, args, kwargs))
-        if message.grad:
-            return self._call_differentiable(call, message, tensors, [sources[i] for i in message.grad], args, kwargs)
+            message.grad = [i for i, one in enumerate(originals) if one.requires_grad]
+        call = self._last = Call(name, args, kwargs)
         reply, results = self._request(message, tensors)
-        value = self._value(reply, results)
-        self._note(call, reply, results, value, args, kwargs)
-        return value
+        attached = self._attach(reply, results, [originals[i] for i in message.grad]) if message.grad else results
+        call.value = self._value(reply, attached)
+        self._note(call, reply, results)
+        return call.value
 
-    def _call_differentiable(
-        self,
-        call: Call,
-        message: Message,
-        tensors: list[Tensor],
-        inputs: list[Tensor],
-        args: tuple[object, ...],
-        kwargs: dict[str, object],
-    ) -> Any:
-        reply, results = self._request(message, tensors)
+    def _attach(self, reply: Message, results: list[Tensor], inputs: list[Tensor]) -> list[Tensor]:
+        """The results, those with a gradient connected with the inputs."""
         if not all(0 <= i < len(results) and results[i].is_floating_point() for i in reply.grad):
             raise ProtocolError("a reply has gradients for results that it doesn't send")
-        tape = _Tape(self, reply.tape)
+        tape = Tape(self, reply.tape)
         attached = list(results)
         if reply.grad:
-            connected = _Remote.apply(tape, [results[i] for i in reply.grad], *inputs)
+            connected = connect(tape, [results[i] for i in reply.grad], inputs)
             for index, one in zip(reply.grad, connected, strict=True):
                 attached[index] = one
-        value = self._value(reply, attached)
-        self._note(call, reply, results, value, args, kwargs)
-        return value
+        return attached
 
     def _vjp(self, tape: int, grads: list[Tensor | None]) -> list[Tensor | None]:
         tensors: list[Tensor] = []
@@ -170,28 +138,25 @@ class Student:
             raise ProtocolError("a backward pass gave something that is no list of tensors")
         return found
 
-    def _set(self, target: list[Any] | None, name: str, value: object) -> None:
+    def _drop_tape(self, number: int) -> None:
+        self._dropped.append(number)
+
+    def _set(self, target: list[str | int] | None, name: str, value: object) -> None:
         tensors: list[Tensor] = []
         message = Message("set", target=target, text=name, value=self._pack(value, tensors))
         self._request(message, tensors)
 
-    def _get(self, target: list[Any], name: str) -> Any:
+    def _get(self, target: list[str | int], name: str) -> Any:
         return self._value(*self._request(Message("get", target=target, text=name), []))
 
-    def _note(
-        self,
-        call: Call,
-        reply: Message,
-        results: list[Tensor],
-        value: Any,
-        args: tuple[object, ...],
-        kwargs: dict[str, object],
-    ) -> None:
+    def _note(self, call: Call, reply: Message, results: list[Tensor]) -> None:
         self._last = call  # a callback on the way may have made calls of its own
-        call.value, call.shares, call.worker_cpu_s, call.output = value, tuple(reply.shares), reply.cpu_s, reply.text
-        call.after, call.after_keywords = list(args), dict(kwargs)
-        rows = unpack(reply.after, results, self._restore) or ()
-        if len(rows) != len(reply.changed):
+        call.shares, call.worker_cpu_s, call.output = tuple(reply.shares), reply.cpu_s, reply.text
+        call.after, call.after_keywords = list(call.args), dict(call.kwargs)
+        if not reply.changed:
+            return
+        rows = unpack(reply.after, results, self._restore)
+        if not _are_pairs(rows) or len(rows) != len(reply.changed):
             raise ProtocolError("a reply names other changed arguments than it sends")
         for name, (key, contents) in zip(reply.changed, rows, strict=True):
             call.changed[name] = contents
@@ -213,22 +178,23 @@ class Student:
             except (StudentCrash, StudentTimeout) as fault:
                 self._load_fault = StudentUnloadable(f"{fault.message} while its module is loaded")
                 raise self._load_fault from None
+            if reply.error is not None:
+                raise from_error(reply.error)
             if reply.op != "value":
-                self._load_fault = StudentUnloadable(reply.text or "the module can't be loaded")
+                self._load_fault = StudentUnloadable(reply.text[:400] or "the module can't be loaded")
                 raise self._load_fault
-            names, notes, capability = unpack(reply.value, results)
-            if capability != torch.backends.cpu.get_cpu_capability():
-                raise GraderError(
-                    f"a worker computes with {capability}", expected=torch.backends.cpu.get_cpu_capability()
-                )
-            self._names, self._notes = frozenset(map(str, names)), [str(note) for note in notes]
+            loaded = unpack(reply.value, results)
+            if not (isinstance(loaded, list) and len(loaded) == 2 and all(isinstance(one, list) for one in loaded)):
+                raise ProtocolError("a worker doesn't say what it has loaded")
+            self._names = frozenset(map(str, loaded[0]))
+            self._notes = [str(note) for note in loaded[1]]
             self._stand_in([where for where in self._stand_ins if not where[0]])
         return self._transport
 
     def _stand_in(self, places: list[tuple[str, str]]) -> None:
         for module, name in places:
-            message = Message("stand_in", text=name, target=module, value=self._pack(self._stand_ins[module, name], []))
-            self._exchange(message, [])
+            value = self._pack(self._stand_ins[module, name], [])
+            self._exchange(Message("stand_in", text=name, target=[module] if module else None, value=value), [])
 
     def _begin(self, seed: str) -> None:
         """A new test: its own stream of random numbers, an empty log."""
@@ -242,16 +208,14 @@ class Student:
         """Seconds and value of one call, its inputs in place before the clock starts; not logged."""
         transport = self._load()
         tensors: list[Tensor] = []
-        message = Message("call", target=["f", name], args=self._pack(list(args), tensors), kwargs=["d"])
-        self._last = Call(name, _describe(name, args, {}))
+        message = Message("call", target=["f", name], args=self._pack(list(args), tensors), kwargs=self._pack({}, []))
+        self._last = Call(name, args)
         try:
             seconds, reply, results = transport.timed(message, tensors)
         except (StudentFault, ProtocolError):
             self._drop_transport()
             raise
-        if reply.op == "error" and reply.error is not None:
-            raise from_error(reply.error)
-        return seconds, self._value(reply, [one.clone() for one in results])
+        return seconds, self._value(self._valued(message, reply), results)
 
     def _request(self, message: Message, tensors: list[Tensor]) -> tuple[Message, list[Tensor]]:
         self._load()
@@ -264,40 +228,49 @@ class Student:
         self._depth += 1
         try:
             reply, results = self._exchange(message, tensors)
-            self._put_down(Exchange(message, tensors, self._callbacks, self._asked, reply, results, self._run_callback))
+            self._put_down(message, tensors, reply, results)
         finally:
             self._depth -= 1
             self._asked = outer
         if self._fault is not None:
             fault, self._fault = self._fault, None
             raise fault
+        return self._valued(message, reply), results
+
+    def _valued(self, message: Message, reply: Message) -> Message:
+        """The reply, where it has a value."""
         if reply.op == "error" and reply.error is not None:
+            assert self._transport is not None
+            if reply.error.type == "PermissionError" and self._transport.printed() > OUTPUT_BYTES - PAGE:
+                raise too_much_output()
             raise from_error(reply.error)
         if reply.op != "value":
             raise ProtocolError(f"a worker answered a {message.op} with {reply.op!r:.40}")
-        return reply, results
+        return reply
 
-    def _put_down(self, exchange: Exchange) -> None:
+    def _put_down(self, message: Message, tensors: list[Tensor], reply: Message, results: list[Tensor]) -> None:
         """Keep what was said, so that it can be said again to a known mistake; not where it is large."""
         # a callback that calls back into the hand-in can't be sent again: its answer is bound to this worker
         self._logged += LOG_BYTES if self._depth > 1 else 0
-        self._logged += sum(one.numel() * one.element_size() for one in (*exchange.tensors, *exchange.results))
+        self._logged += sum(one.nbytes for one in tensors) + sum(one.nbytes for one in results)
         if self._logged > LOG_BYTES:
             self._log.clear()
-        else:
-            self._log.append(exchange)
+            return
+        said = (kept(tensors), self._callbacks, self._asked, reply, kept(results))
+        self._log.append(Exchange(message, *said, self._run_callback))
 
     def _exchange(self, message: Message, tensors: list[Tensor]) -> tuple[Message, list[Tensor]]:
         assert self._transport is not None
         try:
-            reply, results = self._transport.request(message, tensors, self._answer)
+            return self._transport.request(message, tensors, self._answer)
         except (StudentFault, ProtocolError):
             self._drop_transport()
             raise
-        return reply, [one.clone() for one in results]
 
     def _answer(self, question: Message, tensors: list[Tensor]) -> tuple[Message, list[Tensor]]:
         """Run a callback for the worker; what goes wrong in it, other than how it was called, is a fault of ours."""
+        if self._depth > DEPTH_LIMIT:
+            return _refusal(RuntimeError(f"calls and callbacks are nested more than {DEPTH_LIMIT} deep")), []
         try:
             return self._run_callback(self._callbacks, question, tensors, self._asked)
         except Exception as fault:
@@ -313,13 +286,13 @@ class Student:
     ) -> tuple[Message, list[Tensor]]:
         sent: list[Tensor] = []
         try:
-            function = callbacks[int(question.target)]
+            function = callbacks[int((question.target or [0])[-1])]
             args = unpack(question.args, tensors, self._restore)
             kwargs = unpack(question.kwargs, tensors, self._restore)
             inspect.signature(function).bind(*args, **kwargs)
         except (TypeError, KeyError, ValueError) as fault:
             return _refusal(fault), []
-        seen = _snapshot((args, kwargs))  # a callback may work in place
+        seen = snapshot((args, kwargs))  # a callback may work in place
         try:
             value = function(*args, **kwargs)
         except Exception as fault:
@@ -331,10 +304,10 @@ class Student:
 
     def _drop_transport(self) -> None:
         if self._transport is not None:
+            self._transport.close()
             self._spent += self._transport.cpu_s()
             self._printed += self._transport.printed()
             self._text = (self._text + self._transport.text())[:4096]
-            self._transport.close()
             self._transport = None
 
     def _cpu_s(self) -> float:
@@ -342,18 +315,20 @@ class Student:
 
     # -- values -------------------------------------------------------------------------------------------------------
 
-    def _pack(self, value: object, tensors: list[Tensor]) -> Any:
+    def _pack(self, value: object, tensors: list[Tensor]) -> Node:
         return pack(value, tensors, self._refer)
 
-    def _refer(self, value: object) -> list[Any]:
+    def _refer(self, value: object) -> Node:
         if isinstance(value, Handle):
-            return ["h", value._number, ""]
+            return Branch("h", [value._number, ""])
         if isinstance(value, Function) and value._target[0] == "f" and len(value._target) == 2:
-            return ["f", value._target[1], ""]
+            if not self.has(str(value._target[1])):
+                raise _missing(value._name)
+            return Branch("f", [value._target[1], ""])
         if callable(value):
             number = len(self._callbacks) + 1
             self._callbacks[number] = value
-            return ["c", number, ""]
+            return Branch("c", [number, str(getattr(value, "__name__", ""))])
         raise GraderError(f"a suite sends a {type(value).__name__}, which can't cross to a hand-in")
 
     def _restore(self, reference: Reference) -> object:
@@ -370,14 +345,14 @@ class Student:
 class Function:
     """A function of the student's module, or a method of one of its objects."""
 
-    def __init__(self, student: Student, target: list[Any], name: str) -> None:
+    def __init__(self, student: Student, target: list[str | int], name: str) -> None:
         self._student = student
         self._target = target
         self._name = name
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
         """Call it; raises a `StudentFault` where the student's code fails."""
-        if self._target[0] == "f" and not self._student.has(self._target[1]):
+        if self._target[0] == "f" and not self._student.has(str(self._target[1])):
             raise _missing(self._name)
         return self._student._call(self._target, self._name, args, kwargs)
 
@@ -415,36 +390,18 @@ class Handle:
         """Set one of its attributes."""
         self._student._set(["h", self._number], name, value)
 
+    def parameters(self) -> dict[str, Tensor]:
+        """Copies of a module's parameters, by name, in order."""
+        found: dict[str, Tensor] = self._student.probe(PARAMETERS, self)
+        return found
 
-class _Tape:
-    """What one call computed, kept where it runs until its results are gone."""
-
-    def __init__(self, student: Student, number: int) -> None:
-        self.student = student
-        self.number = number
-
-    def __del__(self) -> None:
-        self.student._dropped.append(self.number)
+    def functional(self, parameters: dict[str, Tensor], *args: object, **kwargs: object) -> Any:
+        """Call a module with these parameters in place of its own: so gradients reach them."""
+        return self._student._call(["m", self._number], self._type_name, (parameters, *args), kwargs)
 
 
-class _Remote(torch.autograd.Function):
-    """Connects tensors that came back with the arguments they were computed from; backward asks the worker."""
-
-    @staticmethod
-    def forward(ctx: Any, tape: _Tape, outputs: list[Tensor], *inputs: Tensor) -> tuple[Tensor, ...]:
-        ctx.tape = tape
-        ctx.set_materialize_grads(False)
-        ctx.like = [(one.shape, one.dtype) for one in inputs]
-        return tuple(one.clone() for one in outputs)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        found = ctx.tape.student._vjp(ctx.tape.number, list(grads))
-        for one, (shape, dtype) in zip(found, ctx.like, strict=True):
-            if one is not None and (one.shape != shape or one.dtype != dtype):
-                raise StudentFault(f"gives a gradient of shape {tuple(one.shape)} for an argument of {tuple(shape)}")
-        return (None, None, *found)
+def _are_pairs(rows: object) -> bool:
+    return isinstance(rows, tuple) and all(isinstance(row, tuple) and len(row) == 2 for row in rows)
 
 
 def _missing(name: str) -> StudentFault:
@@ -455,48 +412,3 @@ def _missing(name: str) -> StudentFault:
 
 def _refusal(fault: BaseException) -> Message:
     return Message("answer", error=Error(type=type(fault).__name__, message=str(fault)[:500]))
-
-
-def _sources(args: tuple[object, ...], kwargs: dict[str, object]) -> list[Tensor]:
-    """The tensors of the arguments, in the order in which `pack` meets them."""
-    found: list[Tensor] = []
-
-    def walk(value: object) -> None:
-        if isinstance(value, Tensor):
-            found.append(value)
-        elif isinstance(value, list | tuple):
-            for item in value:
-                walk(item)
-        elif isinstance(value, dict):
-            for item in value.values():
-                walk(item)
-
-    walk(args)
-    walk(kwargs)
-    return found
-
-
-def _snapshot(value: Any) -> Any:
-    """A copy of containers and tensors, all else as it is."""
-    if isinstance(value, Tensor):
-        return value.clone()
-    if isinstance(value, list | tuple):
-        return type(value)(map(_snapshot, value))
-    return {key: _snapshot(item) for key, item in value.items()} if isinstance(value, dict) else value
-
-
-def _describe(name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> str:
-    shown = [_kind(one) for one in args] + [f"{key}={_kind(one)}" for key, one in kwargs.items()]
-    return f"{name}({', '.join(shown)})"
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, Tensor):
-        return f"{tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_kind(item)}" for key, item in list(value.items())[:8]) + "}"
-    if isinstance(value, int | float | str | bool | type(None)):
-        return repr(value)[:40]
-    if isinstance(value, list | tuple):
-        return f"{type(value).__name__} of {len(value)}"
-    return getattr(value, "_type_name", "") or getattr(value, "_name", "") or "a function"

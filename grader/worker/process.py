@@ -14,19 +14,21 @@ import torch
 from torch import Tensor
 
 from grader import confine
-from grader.protocol import Arena, Message, Wire, unpack
+from grader.errors import ProtocolError
+from grader.protocol import Arena, Error, Message, Wire, unpack
 from grader.worker import spawn
-from grader.worker.load import Handin
+from grader.worker.load import Finder, Handin
 from grader.worker.serve import Parcel, Server
 
-__all__ = ["run"]
+__all__ = ["die_with", "run"]
 
 PR_SET_PDEATHSIG = 1
 
 
-def run(request: spawn.Spawn, fds: list[int], prepared: confine.Prepared) -> NoReturn:
-    """Become the worker that `request` asks for; never returns."""
+def run(request: spawn.Spawn, fds: list[int], prepared: confine.Prepared, parent: int) -> NoReturn:
+    """Become the worker that `request` asks for, forked from the process `parent`; never returns."""
     try:
+        die_with(parent)
         _run(request, fds, prepared)
     except (EOFError, BrokenPipeError):
         os._exit(0)
@@ -35,19 +37,32 @@ def run(request: spawn.Spawn, fds: list[int], prepared: confine.Prepared) -> NoR
         os._exit(70)
 
 
-def _run(request: spawn.Spawn, fds: list[int], prepared: confine.Prepared) -> NoReturn:
+def die_with(parent: int) -> None:
+    """Ask the kernel to kill this process when its parent dies, and end at once where that has happened."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _run(request: spawn.Spawn, fds: list[int], prepared: confine.Prepared) -> NoReturn:
     channel, incoming, outgoing = _keep_only(fds)
-    wire = Wire(channel, Arena(outgoing, spawn.ARENA_BYTES), Arena(incoming, spawn.ARENA_BYTES))
+    arenas = Arena(outgoing, spawn.ARENA_BYTES), Arena(incoming, spawn.ARENA_BYTES)
+    wire = Wire(channel, *arenas, worker=True)
     os.close(incoming)
     os.close(outgoing)
     _settle(request.scratch)
     cage = confine.Cage(read=tuple(map(Path, request.read)), write=(Path(request.scratch),))
     confine.lock(prepared, cage, confine.Limits(memory_mib=request.memory_mib), request.mode)
+    # said before any line of the hand-in runs: a process locked too early computes more slowly, with other last digits
+    wire.send(Message("ready", text=torch.backends.cpu.get_cpu_capability()), [])
     server = _server(*wire.receive(), wire)
     while True:
         reply, results = server.handle(*wire.receive())
-        wire.send(reply, results)
+        try:
+            wire.send(reply, results)
+        except ProtocolError as fault:
+            error = Error(type="ValueError", message=f"gives a value that can't be sent: {fault.message}")
+            wire.send(Message("error", number=reply.number, error=error), [])
 
 
 def _keep_only(fds: list[int]) -> tuple[int, int, int]:
@@ -84,7 +99,10 @@ def _settle(scratch: str) -> None:
 def _server(message: Message, tensors: list[Tensor], wire: Wire) -> Server:
     """The first message holds the hand-in's texts: {module: (file name, text)} and aliases."""
     texts = unpack(message.value, tensors)
-    sys.path.append(texts["folder"])  # last: a hand-in's statistics.py must not shadow the library's
+    if texts["folder"]:
+        sys.path.append(texts["folder"])  # last: a hand-in's statistics.py must not shadow the library's
+    handin = Handin(texts["sources"], register=True)
+    sys.meta_path.insert(0, Finder(handin))
 
     def ask(question: Message, sent: list[Tensor]) -> Parcel:
         wire.send(question, sent)
@@ -92,5 +110,5 @@ def _server(message: Message, tensors: list[Tensor], wire: Wire) -> Server:
             wire.send(*server.handle(*received))
         return received
 
-    server = Server(Handin(texts["sources"], register=True), ask, texts["aliases"])
+    server = Server(handin, ask, texts["aliases"])
     return server

@@ -6,6 +6,7 @@ from one of them fails on that line, as it would with the package missing.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -18,7 +19,7 @@ class _Nothing:
     """Whatever is asked of it, it gives itself back."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        # a decorator or a progress bar: what goes in comes out
+        # a decorator: what goes in comes out
         return args[0] if len(args) == 1 and not kwargs else self
 
     def __getattr__(self, name: str) -> Any:
@@ -33,10 +34,25 @@ class _Nothing:
         return None
 
 
+class _Bar(_Nothing):
+    """A progress bar that shows nothing: what it is wrapped around is walked, its own methods do nothing."""
+
+    def __init__(self, items: Iterable[Any] = (), *args: Any, **kwargs: Any) -> None:
+        self._items = items
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)  # type: ignore[arg-type]  # as tqdm: a generator has none
+
+
 class _Shim(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if name in ("tqdm", "trange", "tqdm_notebook"):
+            return _Bar if name != "trange" else lambda *args, **kwargs: _Bar(range(*args))
         return _Nothing()
 
 

@@ -36,9 +36,10 @@ class Started(msgspec.Struct, tag=True):
 
 
 class Ended(msgspec.Struct, tag=True):
-    """A worker is gone: its exit status, or minus the signal that ended it."""
+    """A worker is gone: its exit status, or minus the signal that ended it, and the CPU seconds it has used."""
 
     status: int
+    cpu_s: float
 
 
 _encoder = msgspec.msgpack.Encoder()

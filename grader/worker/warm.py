@@ -7,24 +7,22 @@ suite, a solution or any course code: a fork inherits memory.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import os
 import selectors
 import signal
 import socket
 import sys
-import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 
 from grader import confine
+from grader.protocol import keep_freed_memory
 from grader.worker import devices, process, spawn
 
-__all__ = ["main"]
-
-PR_SET_PDEATHSIG = 1
+__all__ = ["main", "make_ready", "serve"]
 
 
 @dataclass
@@ -35,19 +33,30 @@ class _Child:
 
 def main() -> None:
     """Serve spawn requests until the other side is gone."""
-    _die_with(os.getppid())
+    process.die_with(os.getppid())
     control = socket.socket(fileno=int(sys.argv[1]))
+    serve(control, make_ready())
+
+
+def serve(control: socket.socket, prepared: confine.Prepared) -> None:
+    """Say "ready", then fork workers until the other end of `control` is closed; never returns."""
+    control.send(b"ready")
+    _Parent(control, prepared).serve()
+
+
+def make_ready() -> confine.Prepared:
+    """Do once, for all workers, whatever can be done before a fork."""
     warm_up()
     prepared = confine.prepare()
     gc.collect()
     gc.freeze()  # the collector of a child would otherwise touch, and so copy, every page of the parent's objects
-    control.send(b"ready")
-    _Parent(control, prepared).serve()
+    return prepared
 
 
 def warm_up() -> None:
     """Import what hand-ins import and run one operation of each kind, on one thread, with no course code."""
     torch.set_num_threads(1)
+    keep_freed_memory()
     _import_packages()
     devices.map_cuda_to_cpu()
     x = torch.ones(4, 3, 8, 8, dtype=torch.float64, requires_grad=True)
@@ -71,12 +80,27 @@ def _import_packages() -> None:
     import numpy  # noqa: F401
     import PIL.Image  # noqa: F401
     import scipy.ndimage  # noqa: F401
-    import torchvision
+
+    with _out_of_reach("triton"):
+        import torchvision
 
     import eecs598  # noqa: F401
 
     matplotlib.font_manager.findfont("sans")
     torchvision.ops.nms(torch.ones(1, 4), torch.ones(1), 0.5)
+
+
+@contextlib.contextmanager
+def _out_of_reach(package: str) -> Iterator[None]:
+    """As if a package were not installed, for what is imported meanwhile.
+
+    torchvision reaches for triton, the compiler of GPU kernels: 76 MiB of each parent that no CPU worker has a use for.
+    """
+    sys.modules[package] = None  # type: ignore[assignment]  # the import system's own sign for "not to be had"
+    try:
+        yield
+    finally:
+        sys.modules.pop(package, None)
 
 
 class _Parent:
@@ -112,12 +136,13 @@ class _Parent:
             self._reap()
 
     def _fork(self, request: spawn.Spawn, fds: list[int]) -> None:
-        assert threading.active_count() == 1, "a fork beside a running thread would leave its locks held"
+        assert threads() == 1, "a fork beside a running thread would leave its locks held"
         status = socket.socket(fileno=fds[4])
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
             self._selector.close()
-            process.run(request, fds[:4], self._prepared)
+            process.run(request, fds[:4], self._prepared, parent)
         for fd in fds[:4]:
             os.close(fd)
         pidfd = os.pidfd_open(pid)
@@ -137,14 +162,14 @@ class _Parent:
 
     def _reap(self) -> None:
         while self._children:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status, used = os.wait4(-1, os.WNOHANG)
             if pid == 0:
                 return
             child = self._children.pop(pid, None)
             if child is None:
                 continue
             with contextlib.suppress(OSError):  # the examiner may have closed its end: nobody waits for this answer
-                spawn.send(child.status, spawn.Ended(os.waitstatus_to_exitcode(status)))
+                spawn.send(child.status, spawn.Ended(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime))
             if child.status in self._selector.get_map():
                 self._selector.unregister(child.status)
             child.status.close()
@@ -155,19 +180,17 @@ class _Parent:
         os._exit(0)
 
 
+def threads() -> int:
+    """Threads of this process, also those that a library has started behind Python's back."""
+    return len(os.listdir("/proc/self/task"))
+
+
 def _drain(fd: int) -> None:
     try:
         while os.read(fd, 4096):
             pass
     except BlockingIOError:
         return
-
-
-def _die_with(parent: int) -> None:
-    """Ask the kernel to kill this process when its parent dies, and end at once where that has happened."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ def attack() -> list[str]:
     found = []
     for folder in FOLDERS:
         path = os.path.join(folder, f"E1-was-here-{os.getpid()}")
+        if os.path.realpath(folder) == os.path.realpath(os.getcwd()):
+            continue  # the scratch folder itself
         try:
             with open(path, "x"):
                 found.append(folder)

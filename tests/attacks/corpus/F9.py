@@ -14,9 +14,11 @@ NAMES = ("results.json", "results.sqlite", "gradebook.csv", "feedback.html", "F9
 
 def attack() -> list[str]:
     """Files written outside the scratch folder; only a name that nobody uses is really written, and removed."""
-    here = os.path.dirname(os.path.abspath(__file__))
+    here = os.getcwd()  # the scratch folder: what lies beside and above it is not ours
     found = []
-    for folder in (here, os.path.dirname(here), os.path.dirname(os.path.dirname(here))):
+    for folder in (os.path.dirname(here), os.path.dirname(os.path.dirname(here)), os.path.dirname(__file__)):
+        if os.path.realpath(folder) == os.path.realpath(here):
+            continue
         for path in (os.path.join(folder, name) for name in NAMES):
             try:
                 fresh = not os.path.exists(path)
