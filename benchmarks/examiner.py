@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from benchmarks.figures import Figure
-from benchmarks.parents import Workers, warm_parent
+from benchmarks.parents import Workers, hardly_warm, warm_parent
 from grader.course import Assignment, Course, Part
 from grader.executors.desk import Desk, in_process
 from grader.executors.examiners import one_at_a_time, warm_up
@@ -47,8 +47,11 @@ class Room:
 
     def _examine(self, sources: Sources, wanted: Callable[[Part], bool], confined: bool) -> bytes:
         paper = Paper(sources, SEED, self.desk.data)
-        exam = self.desk.exam(paper, self.workers.connect, self.workers.connect) if confined else (
-            self.desk.exam(paper, in_process))
+        exam = (
+            self.desk.exam(paper, self.workers.connect, self.workers.connect)
+            if confined
+            else (self.desk.exam(paper, in_process))
+        )
         exam.timing = one_at_a_time
         parts = [(module, part) for module in self.desk.modules.values() for part in module.parts if wanted(part)]
         return b"\n".join(outcomes.dump(outcome) for _, outcome in self.desk.grade(exam, parts))
@@ -60,20 +63,20 @@ def in_room(
     visibilities: Sequence[str],
     use: Callable[[Room], Iterable[Figure]],
     *,
-    warm: bool = True,
+    quick: bool,
 ) -> list[Figure]:
-    """The figures that `use` makes, where the suites of the assignment are collected and the solution went through."""
+    """The figures that `use` makes, where the suites of the assignment are collected and, unless `quick`, warm."""
     torch.set_num_threads(1)
     figures: list[Figure] = []
 
     def begin(plugin: SuitesPlugin, items: list[pytest.Item]) -> None:
         desk = Desk(course, assignment, plugin, items)
-        if warm:
+        if not quick:
             warm_up(desk, SEED)
         gc.collect()
         gc.freeze()  # as the pool's parent does
         figures.extend(use(Room(desk, workers)))
 
-    with warm_parent() as workers:
+    with warm_parent(hardly_warm() if quick else None) as workers:
         with_suites(course, assignment.modules, visibilities, begin)
     return figures

@@ -19,7 +19,8 @@ def measure(quick: bool) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="course-") as folder:
         course = tiny_course(Path(folder))
         (assignment,) = rubric.read_all(course).values()
-        return in_room(course, assignment, ["public", "hidden"], lambda room: _figures(room, 2 if quick else 15))
+        rounds = 1 if quick else 15
+        return in_room(course, assignment, ["public", "hidden"], lambda room: _figures(room, rounds), quick=quick)
 
 
 def _figures(room: Room, rounds: int) -> Iterator[Figure]:

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import torch
+
 from benchmarks.processes import cpu_with_children_s, own_cpu_s
 from grader import confine
 from grader.student import Confined, Texts, Transport
 from grader.worker import warm
 
-__all__ = ["Workers", "warm_parent"]
+__all__ = ["Workers", "hardly_warm", "warm_parent"]
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,15 @@ class Workers:
         return own_cpu_s() + cpu_with_children_s(self.pid)
 
 
+def hardly_warm() -> confine.Prepared:
+    """For a quick look: one operation in this process, so that workers know what the CPU can do, and no packages."""
+    torch.ones(2, 2).mm(torch.ones(2, 2))
+    return confine.prepare()
+
+
 @contextmanager
 def warm_parent(prepared: confine.Prepared | None = None) -> Iterator[Workers]:
-    """A fork of this process that warms itself up, unless this process is warm and `prepared` says so."""
+    """A fork of this process that warms itself up, unless this process has done so and `prepared` says it."""
     control, end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if (pid := os.fork()) == 0:
         control.close()

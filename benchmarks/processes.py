@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Memory", "cpu_with_children_s", "family", "memory", "own_cpu_s"]
+__all__ = ["Memory", "cpu_with_children_s", "family", "held", "memory", "own_cpu_s"]
 
 KIB_PER_MIB = 1024
 
@@ -18,9 +19,9 @@ KIB_PER_MIB = 1024
 class Memory:
     """What is resident, in MiB: all of it, with shared pages divided among their users, and the private ones alone."""
 
-    rss_mib: float
-    pss_mib: float
-    uss_mib: float
+    rss_mib: float = 0
+    pss_mib: float = 0
+    uss_mib: float = 0
 
 
 def own_cpu_s() -> float:
@@ -43,16 +44,26 @@ def memory(pid: int) -> Memory:
     return Memory(rows["Rss"], rows["Pss"], rows["Private_Clean"] + rows["Private_Dirty"])
 
 
-def family(pids: Sequence[int]) -> Iterator[int]:
-    """These processes and all that descend from them."""
+def family(pid: int, generations: int | None = None) -> list[int]:
+    """The processes that descend from this one, by all generations or so many."""
     children: dict[int, list[int]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            text = path.read_text()
-        except OSError:  # it has ended
-            continue
-        children.setdefault(int(text.rpartition(")")[2].split()[1]), []).append(int(path.parent.name))
-    found = list(pids)
-    for pid in found:  # grows on the way
-        yield pid
-        found += children.get(pid, [])
+        with contextlib.suppress(OSError):  # it has ended
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(path.parent.name))
+    found, youngest = [], [pid]
+    while youngest and generations != 0:
+        youngest = [child for parent in youngest for child in children.get(parent, [])]
+        found += youngest
+        generations = None if generations is None else generations - 1
+    return found
+
+
+def held(pids: Iterable[int]) -> Memory:
+    """What those of the processes hold together that have not ended."""
+    total = Memory()
+    for pid in pids:
+        with contextlib.suppress(OSError, KeyError):  # it is ending
+            one = memory(pid)
+            total = Memory(total.rss_mib + one.rss_mib, total.pss_mib + one.pss_mib, total.uss_mib + one.uss_mib)
+    return total

@@ -9,7 +9,7 @@ from statistics import median
 import torch
 
 from benchmarks.figures import Cost, Figure, alternate, compared, cost, run
-from benchmarks.parents import warm_parent
+from benchmarks.parents import hardly_warm, warm_parent
 from grader.student import Student, Texts
 
 TEXT = "def affine(x, w, b):\n    return x @ w + b\n\n\ndef echo(x):\n    return x\n"
@@ -21,7 +21,7 @@ def measure(quick: bool) -> Iterator[Figure]:
     """One worker answers all calls."""
     torch.set_num_threads(1)
     rounds = 3 if quick else 30
-    with warm_parent() as workers:
+    with warm_parent(hardly_warm() if quick else None) as workers:
         transport = workers.connect(Texts({"handin": ("handin.py", TEXT)}))
         student = Student(lambda spent: transport, "handin")
 
@@ -54,9 +54,7 @@ def _afresh(student: Student, call: Callable[[], object], calls: int = 1) -> Cal
     return test
 
 
-def _rounds(
-    call: Callable[[], object], student: Student, rounds: int, clock: Callable[[], float]
-) -> list[Cost]:
+def _rounds(call: Callable[[], object], student: Student, rounds: int, clock: Callable[[], float]) -> list[Cost]:
     test = _afresh(student, call, CALLS)
     test()
     return [cost(test, clock) for _ in range(rounds)]

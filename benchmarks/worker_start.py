@@ -24,7 +24,7 @@ def measure(quick: bool) -> Iterator[Figure]:
     prepared = warm.make_ready()
     held = memory(os.getpid())  # the benchmark's few modules are among it
     with warm_parent(prepared) as workers:
-        pairs = alternate(lambda: start_workers(workers), start_nothing, 2 if quick else 15, workers.cpu_s)
+        pairs = alternate(lambda: start_workers(workers), start_nothing, 1 if quick else 15, workers.cpu_s)
     yield from compared("fork_lock_load", pairs, 1.6, each=STARTS)
     yield Figure("warm_parent_rss_mib", held.rss_mib, 700)
     yield Figure("warm_parent_pss_mib", held.pss_mib)

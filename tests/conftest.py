@@ -11,6 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.small_grader import SmallGrader
+    from tests.workers import Connect, WarmParent
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -61,3 +62,22 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallGrader]:
 
     with started(tmp_path_factory.mktemp("small")) as grader:
         yield grader
+
+
+@pytest.fixture(scope="session")
+def warm_parent() -> Iterator[WarmParent]:
+    """The warm parent of workers, started when the first test asks for a worker."""
+    from tests.workers import WarmParent  # with torch: tests that need no worker don't wait for it
+
+    with WarmParent() as parent:
+        yield parent
+
+
+@pytest.fixture
+def connect(warm_parent: WarmParent) -> Iterator[Connect]:
+    """Connects to fresh confined workers: `connect(texts, memory_mib=…, cpu_s=…)`, `connect.student(texts)`."""
+    from tests.workers import Connect
+
+    connect = Connect(warm_parent)
+    yield connect
+    connect.close()

@@ -47,7 +47,7 @@ class Warm:
         self.jobs: list[Job] = []
 
     def __call__(self, setup: Setup, jobs: int) -> Warm:
-        self.pool._jobs = jobs
+        self.pool.jobs = jobs
         return self
 
     def __enter__(self) -> Warm:
@@ -71,9 +71,10 @@ class SmallGrader:
     warm: Warm
 
     def grade(self, *arguments: str | Path) -> Ended:
-        """`grader grade … --course COURSE --seed 11`, the pool's parents not started anew."""
+        """`grader grade …` of the tiny course with seed 11, the pool's parents not started anew."""
         with mock.patch.object(grading, "LocalPool", self.warm):
-            return command("grade", *arguments, "--course", self.course.root, "--seed", SEED)
+            # what is typed later counts
+            return command("grade", "--course", self.course.root, "--seed", SEED, *arguments)
 
 
 def command(*arguments: str | Path) -> Ended:

@@ -65,9 +65,9 @@ ROWS = [
     Row(
         "no tuple",
         function("shift", "return 7"),
-        {"shift": ("failed", r"returns a int where 2 values \(y, total\) are asked for")},
+        {"shift": ("failed", r"returns an int where 2 values \(y, total\) are asked for")},
     ),
-    _scale("wrong shape", "return (x * factor).reshape(-1)", "failed", r"y has shape \(4,\), expected \(2, 2\)"),
+    _scale("wrong shape", "return (x * factor)[0]", "partial", r"y has shape \(2,\), expected \(2, 2\)", kept=1),
     _scale("wrong dtype", "return (x * factor).to(torch.complex64)", "failed", "y is a tensor.* complex64 where real"),
     _scale("wrong device", "return (x * factor).to('meta')", "failed", "y is a meta tensor where a tensor"),
     _scale("none", "x * factor", "failed", "y is None where a tensor or a number is asked for"),
@@ -96,7 +96,8 @@ ROWS = [
     _module(
         "not utf-8", LAYERS.replace("small", "kleine, schöne").encode("latin-1"), r"layers\.py: line 1 isn't UTF-8"
     ),
-    _module("empty file", "", "x"),
+    _module("empty file", "", r"layers\.py: defines none of scale, shift, affine"),
+    _module("another file", "def train(net):\n    return net\n", r"layers\.py: defines none of scale, shift, affine"),
     Row("crlf", LAYERS.replace("\n", "\r\n")),
     _harmless("prints at import", "print('hello')\nprint(torch.ones(3))"),
     _harmless("plots at import", "import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.show()"),
@@ -121,7 +122,7 @@ def _strange_places(folder: Path) -> dict[str, Path]:
         "empty": write_files(folder / "empty", {}),
         "notes": write_files(folder, {"notes.txt": "see my other folder"}) / "notes.txt",
         "twins": write_files(folder / "twins", {"layers.py": LAYERS, "old/layers.py": LAYERS + "\n# older\n"}),
-        "Zoë Müller 作业": write_files(folder / "Zoë Müller 作业", {"A9 final (1)/layers.py": LAYERS}),
+        "Zoë Müller 作业": write_files(folder / "Zoë Müller 作业", {"layers.py": LAYERS}),
         "other modules": write_files(folder / "other modules", {"net.py": NET}),
     }
 
@@ -186,7 +187,7 @@ class TestAStrangePlace:
     @pytest.mark.parametrize(("name", "why"), [
         ("parent", "escaped.py: a name that leads out of the hand-in"),
         ("link", "net.py: a symbolic link, which is not followed"),
-        ("bomb", "big.txt: larger than 20 MiB"),
+        ("bomb", "big.txt: compressed more than 200 to 1"),
     ])  # fmt: skip
     def test_is_told_to_staff_where_something_was_left_out(self, graded: Graded, name: str, why: str) -> None:
         staff = json.loads((graded.results / name / "staff.json").read_text())
@@ -197,10 +198,10 @@ class TestAStrangePlace:
 
     @pytest.mark.parametrize(("name", "status", "why"), [
         ("empty", "missing", "empty: hand in layers.py, net.py"),
-        ("notes", "missing", "a file that can't be graded: hand in a folder or a zip that holds layers.py, net.py"),
+        ("notes.txt", "missing", "a file that can't be graded: hand in a folder or a zip that holds layers.py, net.py"),
         ("other modules", "missing", "no file of this name was handed in"),
         ("twins", "unloadable", "two modules of one name with different contents"),
-        ("bombed module", "unloadable", "layers.py: larger than 20 MiB"),
+        ("bombed module", "unloadable", "layers.py: compressed more than 200 to 1"),
     ])  # fmt: skip
     def test_says_why_nothing_can_be_graded(self, graded: Graded, name: str, status: str, why: str) -> None:
         (module,) = graded.records[name]["assignments"][0]["modules"]

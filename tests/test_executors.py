@@ -164,14 +164,14 @@ class TestSuiteHash:
         assert suite_hash(course, modules) != before
 
 
-class TestMutants:
-    @pytest.fixture(scope="class")
-    def report(self, tmp_path_factory: pytest.TempPathFactory) -> mutants.Report:
-        """Every known mistake of the tiny course, and two that no suite sees or that cost another part."""
-        course = small_course(tmp_path_factory.mktemp("course"))
-        (report,) = mutants.run_all(course, ["A9/layers"])
-        return report
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> mutants.Report:
+    """Every known mistake of the tiny course, put through its suite."""
+    (report,) = mutants.run_all(small_course(tmp_path_factory.mktemp("course")), ["A9/layers"])
+    return report
 
+
+class TestMutants:
     def test_every_mistake_loses_points_on_its_own_part_and_is_named(self, report: mutants.Report) -> None:
         expected = {"mistakes": 3, "killed": 3, "right_part": 3, "diagnosed": 3, "survivors": []}
         assert report.summary() == expected

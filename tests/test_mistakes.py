@@ -142,9 +142,7 @@ class TestDiagnose:
     ) -> None:
         assert named(function("scale", body), "scale", self._scaled) == known
 
-    def test_names_none_where_the_solution_answers_alike(
-        self, named: Callable[[str, str, Ask], list[str]]
-    ) -> None:
+    def test_names_none_where_the_solution_answers_alike(self, named: Callable[[str, str, Ask], list[str]]) -> None:
         text = function("scale", "return x + factor")
         assert named(text, "scale", lambda student: student.scale(torch.full((2,), 2.0), 2.0)) == []
 

@@ -12,6 +12,8 @@ from grader.checks.failure import Failure
 
 __all__ = ["at_least", "best_of_grid", "from_the_middle"]
 
+MOST_SETTINGS = 10_000
+
 
 def at_least(accuracy: float, threshold: float, what: str = "accuracy", hint: str = "") -> None:
     """An accuracy (fraction) that reaches the threshold."""
@@ -21,7 +23,13 @@ def at_least(accuracy: float, threshold: float, what: str = "accuracy", hint: st
 
 
 def from_the_middle(grids: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
-    """All settings of a grid, nearest to the middle first: by rank distance from each list's median, ties by order."""
+    """All settings of a grid, nearest to the middle first: by rank distance from each list's median, ties by order.
+
+    Raises:
+        Failure: the grid has more settings than anybody could try.
+    """
+    if math.prod(map(len, grids)) > MOST_SETTINGS:
+        raise Failure(f"a grid of {' × '.join(str(len(grid)) for grid in grids)} settings is more than can be tried")
     ranked = []
     for grid in grids:
         order = sorted(range(len(grid)), key=lambda i, grid=grid: (grid[i], i))  # type: ignore[misc]

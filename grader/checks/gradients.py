@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.autograd.gradcheck import GradcheckError
 
 from grader.checks.draws import Draw
 from grader.checks.failure import Failure
-from grader.checks.kinds import as_float, as_tensor
+from grader.checks.kinds import as_float, as_tensor, named
 from grader.checks.values import close, finite, shape
 
 __all__ = ["directional", "gradcheck", "numeric_gradient", "two_terms"]
@@ -23,17 +24,35 @@ def gradcheck(
     rtol: float = 1e-4,
     what: str = "",
 ) -> None:
-    """`torch.autograd.gradcheck` in float64: the backward pass agrees with finite differences of the forward pass."""
+    """`torch.autograd.gradcheck` in float64: the backward pass agrees with finite differences of the forward pass.
+
+    What `function` gives must hold real numbers and hang together with the inputs: a constant would agree, too.
+    """
     leaves = tuple(
-        one.detach().to(torch.float64).requires_grad_() if one.is_floating_point() else one for one in inputs
+        one.detach().to(torch.float64, copy=True).requires_grad_() if one.is_floating_point() else one for one in inputs
     )
+    _connected(function(*leaves), what or "the result")
     try:
         torch.autograd.gradcheck(function, leaves, atol=atol, rtol=rtol, fast_mode=True, raise_exception=True)
-    except torch.autograd.gradcheck.GradcheckError as fault:  # type: ignore[attr-defined]
-        first = str(fault).strip().splitlines()[0]
+    except GradcheckError as fault:
+        first = [*str(fault).strip().splitlines(), ""][0]
         raise Failure(
             f"{what or 'the gradient'} disagrees with finite differences", [("differs", first[:200])]
         ) from None
+
+
+def _connected(outputs: object, what: str) -> None:
+    """Raise unless these are real tensors, one of which at least has a gradient."""
+    connected = False
+    for one in outputs if isinstance(outputs, list | tuple) else [outputs]:
+        tensor = as_tensor(one, what)
+        if not isinstance(one, Tensor) or not tensor.is_floating_point() or tensor.numel() == 0:
+            raise Failure(f"{what} is {named(one)} where a tensor of real numbers is asked for")
+        if tensor.dtype is not torch.float64:
+            raise Failure(f"{what} is {named(one)} where float64 is given", hint="keep the dtype of the inputs")
+        connected |= one.requires_grad
+    if not connected:
+        raise Failure(f"{what} does not depend on any input, as far as autograd can see")
 
 
 def numeric_gradient(function: Callable[[Tensor], object], x: Tensor, h: float = 1e-6) -> Tensor:
@@ -98,11 +117,11 @@ def two_terms(
 
 
 def _which_term(got: Tensor, data: Tensor, reg: Tensor, what: str) -> str:
-    if got.shape != data.shape or not torch.isfinite(got).all():
+    if got.shape != data.shape or got.numel() == 0 or not torch.isfinite(got).all():
         return ""
     columns = torch.stack([data.reshape(-1), reg.reshape(-1)], dim=1).to(torch.float64)
     target = got.reshape(-1).to(torch.float64)
-    if float(reg.abs().max()) == 0 or columns.shape[0] < 2:
+    if columns.shape[0] < 2 or float(reg.abs().max()) == 0:
         columns = columns[:, :1]
     factors = torch.linalg.lstsq(columns, target[:, None], driver="gelsd").solution.reshape(-1)
     left = float((columns @ factors - target).norm() / target.norm().clamp(min=1e-12))

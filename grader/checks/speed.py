@@ -85,8 +85,14 @@ def _agree(value: Any, expected: Any, name: str, tol: tuple[float, float]) -> No
             raise Failure(f"{name} returns something else than asked when it is timed")
         for one, other in zip(value, expected, strict=True):
             _agree(one, other, name, tol)
-    elif isinstance(expected, Tensor | float | int):
+    elif isinstance(expected, dict):
+        if not isinstance(value, dict) or value.keys() != expected.keys():
+            raise Failure(f"{name} returns something else than asked when it is timed")
+        _agree(list(map(value.get, expected)), list(expected.values()), name, tol)
+    elif isinstance(expected, Tensor | float | int) and not isinstance(expected, bool):
         close(value, expected, rtol=tol[0], atol=tol[1], what=f"what {name} returns while timed")
+    elif type(value) is not type(expected) or value != expected:
+        raise Failure(f"{name} returns something else than asked when it is timed")
 
 
 def _spread(ratios: list[float]) -> float:

@@ -50,9 +50,11 @@ def close(
     shape(tensor, target.shape, what, hint)
     finite(tensor, what, hint)
     tensor = tensor.to("cpu", torch.float64)
+    if not torch.isfinite(target).all():
+        raise Failure(f"{what} can't be right: what it is compared with is not finite", hint=hint)
     error = (tensor - target).abs()
     allowed = atol + rtol * target.abs()
-    if (error > allowed).any():
+    if not (error <= allowed).all():
         raise _difference(tensor, target, error, allowed, (rtol, atol), what, hint)
 
 

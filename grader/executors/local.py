@@ -30,7 +30,7 @@ class LocalPool:
 
     def __init__(self, setup: Setup, jobs: int) -> None:
         self._setup = setup
-        self._jobs = jobs
+        self.jobs = jobs
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> LocalPool:
@@ -77,7 +77,7 @@ class LocalPool:
         selector = selectors.DefaultSelector()
         running = 0
         while True:
-            while running < self._jobs and (following := next(waiting, None)) is not None:
+            while running < self.jobs and (following := next(waiting, None)) is not None:
                 tag, job = following
                 selector.register(self._begin(job), selectors.EVENT_READ, _Conversation(tag))
                 running += 1

@@ -21,7 +21,7 @@ from grader.session import placeholder, verdicts
 from grader.session.outcomes import PartOutcome, TestOutcome, Visibility
 from grader.session.plugin import Key, PartEntry, Setting, SuitesPlugin
 from grader.session.recorded import Recorded
-from grader.student import Exchange, InProcess, Student, StudentTimeout, Texts, Transport
+from grader.student import Exchange, InProcess, Student, StudentFault, StudentTimeout, Texts, Transport
 
 __all__ = ["Connect", "Exam", "Paper"]
 
@@ -46,6 +46,7 @@ class Examined:
 
     outcome: PartOutcome
     logs: dict[str, list[Exchange]] = field(default_factory=dict)
+    loaded: bool = True
 
     @property
     def passed(self) -> bool:
@@ -100,17 +101,19 @@ class Exam:
         items = self._items_of(module, part)
         blank = self._blank(module, part)
         if self._cannot_load(module):
-            examined = Examined(self._outcome(part, items, "error", self.unloadable[module.id]))
-            examined.outcome.staff["unloadable"] = self.unloadable[module.id]
+            examined = self._unloadable(module, part, items)
         elif blank:
             examined = Examined(self._outcome(part, items, "not_implemented", blank))
         else:
             # a called part that is known to run on and on would only use up this one's time too
             stuck = self._stuck_needs(module, part)
             examined = self._sit(module, part, items, {}) if not stuck else Examined(PartOutcome("", "", Fraction(0)))
-            settled = (examined.passed and not stuck) or module.id in self.unloadable
-            failed = [] if settled else self._failed_needs(module, part)
-            if failed and self.solutions is not None:
+            if not examined.loaded and not self._blame(module, examined):
+                examined = self._sit(module, part, items, {})
+            failed = [] if examined.passed and not stuck else self._failed_needs(module, part)
+            if module.id in self.unloadable:  # found by the try
+                examined = self._unloadable(module, part, items)
+            elif failed and self.solutions is not None:
                 examined = self._sit(module, part, items, dict(failed))
                 examined.outcome.stood_in = [name for name, _ in failed]
             elif failed:
@@ -120,12 +123,38 @@ class Exam:
         return examined
 
     def _cannot_load(self, module: Module) -> bool:
-        """Whether the module's text does not parse, or it was found before that it can't be loaded."""
+        """Whether the module's text is no answer at all, or it was found before that it can't be loaded."""
         if module.id in self.paper.texts and module.id not in self.unloadable:
-            trouble = placeholder.does_not_parse(*self.paper.texts[module.id])
+            file, text = self.paper.texts[module.id]
+            asked = [name.partition(".")[0] for part in module.parts for name in part.of or (part.id,)]
+            others = [alias for aliases in module.aliases.values() for alias in aliases]
+            trouble = placeholder.does_not_parse(file, text)
+            if not trouble and placeholder.defines_none(text, [*asked, *others]):
+                trouble = f"{file}: defines none of {', '.join(dict.fromkeys(asked))}"
             if trouble:
                 self.unloadable[module.id] = trouble
         return module.id in self.unloadable
+
+    def _blame(self, module: Module, examined: Examined) -> bool:
+        """Find out which module ends the process while it is loaded: this one, or another of the hand-in's."""
+        for other in self.modules.values():
+            if other is not module and other.id in self.paper.texts and not self._cannot_load(other):
+                connect = functools.partial(self._connect_part, other, other.parts[0], without=module.id)
+                student = Student(connect, other.id)
+                try:
+                    student.has("")
+                except StudentFault as fault:
+                    self.unloadable[other.id] = fault.message
+                    return False
+                finally:
+                    student._close()
+        self.unloadable[module.id] = examined.outcome.tests[0].message
+        return True
+
+    def _unloadable(self, module: Module, part: Part, items: list[pytest.Item]) -> Examined:
+        outcome = self._outcome(part, items, "error", self.unloadable[module.id])
+        outcome.staff["unloadable"] = self.unloadable[module.id]
+        return Examined(outcome)
 
     def _blank(self, module: Module, part: Part) -> str:
         """Why the part can't be examined, or nothing."""
@@ -193,15 +222,16 @@ class Exam:
         finally:
             student._close()
             outcome.staff = {"notes": student._notes, "printed_bytes": student._printed, "printed": student._text}
-            if student._load_fault is not None and not any(before):  # else it had been loaded before
-                self.unloadable[module.id] = outcome.staff["unloadable"] = student._load_fault.message
+            examined.loaded = student._load_fault is None or any(before)
         return examined
 
-    def _connect_part(self, module: Module, part: Part, spent: float) -> Transport:
+    def _connect_part(self, module: Module, part: Part, spent: float, without: str = "") -> Transport:
         left = part.cpu_s - spent
         if left <= LOADING_S:
             raise StudentTimeout(f"not run: the {part.cpu_s:g} CPU seconds for this part were used up before")
         texts = {**self.course.helpers(module.assignment), **self.paper.texts}
+        for name in ({*self.unloadable, without} & texts.keys()) - {module.id}:
+            texts[name] = (texts[name][0], "")  # else whoever imports it would end with it
         try:
             return self.connect(Texts(texts, module.aliases, self.paper.folder), part.memory_mib, left)
         except OSError as fault:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import functools
+import re
 import warnings
+from collections.abc import Collection
 
-__all__ = ["blank_parts", "does_not_parse"]
+__all__ = ["blank_parts", "defines_none", "does_not_parse"]
 
 CONSTANT_MAKERS = {"zeros", "zeros_like", "empty", "empty_like", "ones", "tensor", "new_zeros"}
 
@@ -21,6 +24,7 @@ def blank_parts(text: str, names: list[str], stub: str = "") -> set[str]:
     return {name for name in names if _is_blank(name, handed, given)}
 
 
+@functools.lru_cache(maxsize=32)
 def does_not_parse(file: str, text: str) -> str:
     """Why a text is no Python, in one line with its line number, or nothing."""
     try:
@@ -32,6 +36,11 @@ def does_not_parse(file: str, text: str) -> str:
     except (ValueError, RecursionError, MemoryError) as fault:
         return f"{file}: does not parse ({type(fault).__name__})"
     return ""
+
+
+def defines_none(text: str, names: Collection[str]) -> bool:
+    """Whether none of `names` stands in `text`, and none can come from a file that it imports whole."""
+    return not {*names, "import *"} & {*re.findall(r"\w+", text), *re.findall(r"import \*", text)}
 
 
 def _is_blank(name: str, handed: dict[str, ast.AST], given: dict[str, ast.AST]) -> bool:
@@ -102,6 +111,7 @@ def _text(body: list[ast.stmt]) -> str:
     return "\n".join(ast.dump(statement) for statement in body if not isinstance(statement, ast.Pass))
 
 
+@functools.lru_cache(maxsize=32)  # asked for each part of a module, of the hand-in and of the stub
 def _functions(text: str) -> dict[str, ast.AST]:
     try:
         tree = ast.parse(text)

@@ -64,7 +64,7 @@ def kept(tensors: list[Tensor]) -> list[Tensor]:
 def snapshot(value: Any) -> Any:
     """A copy of containers and tensors, all else as it is."""
     if isinstance(value, Tensor):
-        return value.clone()
+        return value.clone() if value.nbytes <= COPIED_BYTES else value
     if isinstance(value, list | tuple):
         return type(value)(map(snapshot, value))
     return {key: snapshot(item) for key, item in value.items()} if isinstance(value, dict) else value

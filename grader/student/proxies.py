@@ -50,6 +50,7 @@ class Student:
         self._calls = 0
         self._transport: Transport | None = None
         self._callbacks: dict[int, Callable[..., Any]] = {}
+        self._kept: dict[int, Tensor] = {}
         self._stand_ins: dict[tuple[str, str], Callable[..., Any]] = {}
         self._dropped: list[int] = []
         self._fault: BaseException | None = None
@@ -88,6 +89,8 @@ class Student:
         reply, results = self._request(Message("keep", value=self._pack(value, tensors)), tensors)
         handle = self._value(reply, results)
         assert isinstance(handle, Handle)
+        if isinstance(value, Tensor):
+            self._kept[handle._number] = value
         return handle
 
     def replace(self, name: str, value: object) -> None:
@@ -186,7 +189,7 @@ class Student:
             loaded = unpack(reply.value, results)
             if not (isinstance(loaded, list) and len(loaded) == 2 and all(isinstance(one, list) for one in loaded)):
                 raise ProtocolError("a worker doesn't say what it has loaded")
-            self._names = frozenset(map(str, loaded[0]))
+            self._names = frozenset(map(str, loaded[0])).union(name for module, name in self._stand_ins if not module)
             self._notes = [str(note) for note in loaded[1]]
             self._stand_in([where for where in self._stand_ins if not where[0]])
         return self._transport
@@ -199,6 +202,7 @@ class Student:
     def _begin(self, seed: str) -> None:
         """A new test: its own stream of random numbers, an empty log."""
         self._seed, self._calls, self._log, self._logged, self._last = seed, 0, [], 0, None
+        self._kept = {}
 
     def _close(self) -> None:
         """End the worker."""
@@ -332,6 +336,8 @@ class Student:
         raise GraderError(f"a suite sends a {type(value).__name__}, which can't cross to a hand-in")
 
     def _restore(self, reference: Reference) -> object:
+        if reference.kind == "h" and reference.key in self._kept:
+            return self._kept[int(reference.key)]
         if reference.kind == "h":
             return Handle(self, int(reference.key), reference.type_name)
         if reference.kind == "c":

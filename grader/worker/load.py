@@ -52,7 +52,7 @@ class Handin:
         filename, text = self.sources[name]
         statements = _compiled(filename, text)
         module = ModuleType(name)
-        module.__file__ = filename
+        module.__file__, module.__package__ = filename, ""
         vars(module)["__builtins__"] = {**vars(builtins), "__import__": self._import}
         self.modules[name] = module  # before it runs: modules may import each other
         # inspect.getsource reads this cache; Python ends a line at a line feed and nowhere else

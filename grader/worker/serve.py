@@ -40,6 +40,7 @@ class Server:
     module: ModuleType | None = None
     _request: int = 0
     _objects: dict[int, Any] = field(default_factory=dict)
+    _kept: dict[int, tuple[int, int]] = field(default_factory=dict)  # id of a kept tensor: number, version
     _numbers: dict[int, int] = field(default_factory=dict)
     _tapes: dict[int, tuple[list[Tensor], list[Tensor]]] = field(default_factory=dict)
     _tape_count: int = 0
@@ -52,7 +53,7 @@ class Server:
     def handle(self, message: Message, tensors: list[Tensor]) -> Parcel:
         """The reply to one request; an exception of the student's code is a reply too."""
         if message.forget:
-            self._tapes, self._objects, self._numbers = {}, {}, {}
+            self._tapes, self._objects, self._numbers, self._kept = {}, {}, {}, {}
             self._tape_count = self._object_count = 0
         for number in message.drop_tapes:
             self._tapes.pop(number, None)
@@ -122,11 +123,19 @@ class Server:
 
     def _op_stand_in(self, message: Message, tensors: list[Tensor]) -> Parcel:
         owner = self.handin.module_or_blank(str(message.target[0])) if message.target else self.module
-        setattr(owner, message.text, unpack(message.value, tensors, self._restore))
+        value = unpack(message.value, tensors, self._restore)
+        setattr(owner, message.text, value)
+        for name in self.aliases.get(message.text, ()):  # the name by which the hand-in's own functions call it
+            if hasattr(owner, name):
+                setattr(owner, name, value)
         return self._value(None)
 
     def _op_keep(self, message: Message, tensors: list[Tensor]) -> Parcel:
-        return Message("value", value=self._refer(unpack(message.value, _copies(tensors), self._restore))), []
+        value = unpack(message.value, _copies(tensors), self._restore)
+        node = self._refer(value)
+        if isinstance(value, Tensor):
+            self._kept[id(value)] = (int(self._numbers[id(value)]), value._version)
+        return Message("value", value=node), []
 
     def _op_probe(self, message: Message, tensors: list[Tensor]) -> Parcel:
         scope: dict[str, Any] = {"torch": torch}
@@ -188,13 +197,23 @@ class Server:
         def call(*args: Any, **kwargs: Any) -> Any:
             sent: list[Tensor] = []
             message = Message("callback", number=self._request, target=["c", number])
-            message.args, message.kwargs = pack(args, sent, self._refer), pack(kwargs, sent, self._refer)
+            message.args = pack(self._named(args), sent, self._refer)
+            message.kwargs = pack(self._named(kwargs), sent, self._refer)
             answer, received = self.ask(message, sent)
             if answer.error is not None:
                 raise _raised(answer.error.type)(answer.error.message)
             return unpack(answer.value, _copies(received), self._restore)
 
         return _Callback(number, name, call)
+
+    def _named(self, value: Any) -> Any:
+        """`value`, in which tensors that came by `keep` and were left alone go back by their number: they are large."""
+        if isinstance(value, Tensor):
+            number, version = self._kept.get(id(value), (0, -1))
+            return Reference("h", number) if number and value._version == version else value
+        if isinstance(value, list | tuple):
+            return type(value)(map(self._named, value))
+        return {key: self._named(item) for key, item in value.items()} if type(value) is dict else value
 
     def _report_changes(
         self,

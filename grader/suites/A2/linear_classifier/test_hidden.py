@@ -188,10 +188,11 @@ class TestSampleBatch:
         return X_batch, checks.as_labels(y_batch, batch_size, what="y_batch")
 
     def numbers(self, student: Any, n: int, batch_size: int) -> Tensor:
-        """Which of n items a batch holds, the items and the labels agreeing on it."""
-        X = torch.arange(n).double().unsqueeze(1)
-        X_batch, y_batch = self.draw_batch(student, X, torch.arange(n), batch_size)
+        """Which of n items a batch holds, the items and the labels agreeing on it; counted from 1: zeros are no item."""
+        numbers = torch.arange(1, n + 1)
+        X_batch, y_batch = self.draw_batch(student, numbers.double().unsqueeze(1), numbers, batch_size)
         checks.close(X_batch[:, 0], y_batch, what="the batch's items", hint="one draw of places, for X and for y")
+        checks.true(bool(((y_batch >= 1) & (y_batch <= n)).all()), "a label is none of those given")
         return y_batch
 
     @pytest.mark.parametrize(("n", "d", "batch_size"), [(40, 7, 16), (9, 1, 9), (30, 3, 1)])
@@ -206,11 +207,11 @@ class TestSampleBatch:
 
     def test_every_item_can_be_drawn(self, student: Any) -> None:
         seen = set(torch.cat([self.numbers(student, 5, 4) for _ in range(30)]).tolist())
-        missing = sorted(set(range(5)) - seen)
+        missing = sorted(set(range(1, 6)) - seen)
         checks.true(not missing, f"in 30 batches of 4 from 5 items, item {missing} never came", hint=INDEX_HINT)
 
     def test_all_items_are_equally_likely(self, student: Any) -> None:
-        counts = self.numbers(student, 5, 10_000).bincount(minlength=5)
+        counts = self.numbers(student, 5, 10_000).bincount(minlength=6)[1:]
         text = f"in 10,000 draws from 5 items they came {counts.tolist()} times"
         checks.true(int(counts.min()) > 1700 and int(counts.max()) < 2300, text, hint=INDEX_HINT)
 
@@ -222,8 +223,8 @@ class TestSampleBatch:
         steps = self.numbers(student, 1000, 20).diff().abs()
         checks.true(bool((steps > 2).any()), "the batch is a run of neighbours", hint="each place is drawn for itself")
 
-    def test_inputs_stay_as_they_were(self, student: Any, draw: Any) -> None:
-        self.draw_batch(student, draw.normal(20, 3), draw.integers(0, 4, 20), 8)
+    def test_inputs_stay_as_they_were(self, student: Any) -> None:
+        self.numbers(student, 20, 8)
         checks.unchanged(student)
 
 
@@ -374,10 +375,13 @@ class TestTestOneParamSet:
         data |= {"X_val": -item.repeat(4, 1), "y_val": torch.tensor([0, 1, 2, 0])}
         W, _, _ = self.run(student, getattr(student, kind)(), data, rate, reg, steps)
         walk, loss = [torch.zeros(4, 3, dtype=torch.float64)], getattr(reference, kind)().loss
-        for _ in range(110):
+        near = {"rtol": 1e-4, "atol": 2e-4}  # a step moves some weight by more; one may start from weights of 1e-4
+        for taken in range(1, 111):
             walk.append(walk[-1] - rate * loss(walk[-1], item, torch.tensor([2]), reg)[1])
+            if taken == steps and torch.allclose(W, walk[-1], **near):
+                return
         self.tell_number_of_steps(W, walk, steps)
-        checks.close(W, walk[steps], rtol=1e-4, atol=1e-5, what="cls.W", hint="hand lr, reg and num_iters on")
+        checks.close(W, walk[steps], **near, what="cls.W", hint="hand lr, reg and num_iters on")
 
     def tell_number_of_steps(self, W: Tensor, walk: list[Tensor], steps: int) -> None:
         """Fail with the number of steps where the weights are right but for that."""
