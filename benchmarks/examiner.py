@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -38,7 +38,7 @@ class Room:
     def examine(
         self, sources: Sources, wanted: Callable[[Part], bool] = lambda part: True, *, confined: bool = True
     ) -> list[PartOutcome]:
-        """One hand-in through the parts that are `wanted`, by a fork of this process; it must not be short of any."""
+        """One hand-in through the parts that are `wanted`, by a fork of this process."""
         ((_, said),) = map_forked(
             lambda sources: self._examine(sources, wanted, confined), [sources], jobs=1, cpu_s=CPU_LIMIT_S
         )
@@ -47,11 +47,8 @@ class Room:
 
     def _examine(self, sources: Sources, wanted: Callable[[Part], bool], confined: bool) -> bytes:
         paper = Paper(sources, SEED, self.desk.data)
-        exam = (
-            self.desk.exam(paper, self.workers.connect, self.workers.connect)
-            if confined
-            else (self.desk.exam(paper, in_process))
-        )
+        both = self.workers.connect, self.workers.connect
+        exam = self.desk.exam(paper, *both) if confined else self.desk.exam(paper, in_process)
         exam.timing = one_at_a_time
         parts = [(module, part) for module in self.desk.modules.values() for part in module.parts if wanted(part)]
         return b"\n".join(outcomes.dump(outcome) for _, outcome in self.desk.grade(exam, parts))
@@ -60,23 +57,27 @@ class Room:
 def in_room(
     course: Course,
     assignment: Assignment,
-    visibilities: Sequence[str],
     use: Callable[[Room], Iterable[Figure]],
     *,
-    quick: bool,
+    workers_warm: bool = True,
+    suites_warm: bool = True,
 ) -> list[Figure]:
-    """The figures that `use` makes, where the suites of the assignment are collected and, unless `quick`, warm."""
+    """The figures that `use` makes in a session that has collected the suites of the assignment.
+
+    Both parents are warm as in the pool, unless said else for a quick look: hardly a worker of the suite needs the
+    packages, but the first gradient check of an examiner costs half a second.
+    """
     torch.set_num_threads(1)
     figures: list[Figure] = []
 
     def begin(plugin: SuitesPlugin, items: list[pytest.Item]) -> None:
         desk = Desk(course, assignment, plugin, items)
-        if not quick:
+        if suites_warm:
             warm_up(desk, SEED)
         gc.collect()
         gc.freeze()  # as the pool's parent does
         figures.extend(use(Room(desk, workers)))
 
-    with warm_parent(hardly_warm() if quick else None) as workers:
-        with_suites(course, assignment.modules, visibilities, begin)
+    with warm_parent(None if workers_warm else hardly_warm()) as workers:
+        with_suites(course, assignment.modules, ("public", "hidden"), begin)
     return figures

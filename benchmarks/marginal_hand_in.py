@@ -20,7 +20,7 @@ def measure(quick: bool) -> list[Figure]:
         course = tiny_course(Path(folder))
         (assignment,) = rubric.read_all(course).values()
         rounds = 1 if quick else 15
-        return in_room(course, assignment, ["public", "hidden"], lambda room: _figures(room, rounds), quick=quick)
+        return in_room(course, assignment, lambda room: _figures(room, rounds), workers_warm=not quick)
 
 
 def _figures(room: Room, rounds: int) -> Iterator[Figure]:

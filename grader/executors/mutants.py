@@ -150,7 +150,7 @@ def _judge(desk: Desk, module: Module, mistake: Mistake, whole: bool, seed: str)
         exam.reference = exam.reference if mistake.axis == "speed" else None
     verdict = Verdict(mistake.id, mistake.part, [], [])
     for _, outcome in desk.grade(exam, [(module, part) for part in tried]):
-        wrong = [test for test in outcome.tests if test.status not in ("passed", "skipped")]
+        wrong = [test for test in outcome.tests if test.share and test.status not in ("passed", "skipped")]
         if wrong:
             verdict.lost.append(outcome.id)
         if outcome.id == mistake.part:

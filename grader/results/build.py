@@ -119,7 +119,7 @@ def _module(outcome: ModuleOutcome) -> Module:
 def _part(outcome: PartOutcome, module: ModuleOutcome) -> Part:
     points = _earned(outcome)
     if outcome.tests:
-        status = part_status([test.status for test in outcome.tests], points)
+        status = part_status([test.status for test in _counted(outcome.tests)], points)
     else:
         status = WITHOUT_TESTS[module.status]
     return Part(
@@ -146,6 +146,11 @@ def _test(outcome: TestOutcome) -> Test:
     )
 
 
+def _counted(tests: Sequence[TestOutcome]) -> list[TestOutcome]:
+    """The tests that are worth something; one of weight 0 is advice, which decides no part."""
+    return [test for test in tests if test.share or test.status == "grader_error"] or list(tests)
+
+
 def _earned(outcome: PartOutcome) -> Fraction:
     """The part's points by the shares of the tests that passed; a skipped test's share goes to the others."""
     ran = [test for test in outcome.tests if test.status != "skipped"]
@@ -167,7 +172,7 @@ def _message(outcome: PartOutcome, module: ModuleOutcome, status: PartStatus) ->
 def _first_message(tests: Sequence[TestOutcome], status: PartStatus) -> str:
     """The message of the first test that did not pass, public ones before hidden; a fault of ours before all."""
     loud = [test for test in tests if test.status == "grader_error"]
-    wrong = [test for test in tests if test.status not in ("passed", "skipped")]
+    wrong = [test for test in _counted(tests) if test.status not in ("passed", "skipped")]
     for test in sorted(loud or wrong or (tests if status == "skipped" else []), key=lambda t: t.visibility == "hidden"):
         if test.message:
             return test.message

@@ -254,9 +254,6 @@ MISTAKES = [
             ("        scores = scores - scores.max()  # the same probabilities, no overflow\n", "")],
          "exp of raw scores, which overflows",
          "Subtract the item's highest score first; the probabilities stay the same."),
-        ("log-of-probability", "stability", [
-            ("loss = loss + log_sum - scores[y[i]]", "loss = loss - (scores[y[i]].exp() / scores.exp().sum()).log()")],
-         "the log of a probability that has rounded to 0", "log(exp(s) / sum) is s - log(sum), which stays finite."),
         ("prob-minus", "missing term", [("        dW[:, y[i]] -= X[i]\n", "")],
          "a gradient made of the probabilities alone", "At the right class 1 is taken off the probability."),
         ("sign", "sign", [
@@ -287,8 +284,6 @@ MISTAKES = [
          "Subtract each row's highest score first; the probabilities stay the same."),
         ("global-max", "stability", [("scores.max(dim=1, keepdim=True).values", "scores.max()")],
          "one maximum for the whole batch, under which low rows vanish", "Each row is shifted by its own maximum."),
-        ("log-of-probability", "stability", [("-log_prob[rows, y].sum()", "-log_prob.exp()[rows, y].log().sum()")],
-         "the log of a probability that has rounded to 0", "log(exp(s) / sum) is s - log(sum), which stays finite."),
         ("prob-minus", "missing term", [("    dscores[rows, y] -= 1\n", "")],
          "a gradient made of the probabilities alone", "At the right class 1 is taken off the probability."),
         ("prob-plus", "sign", [("dscores[rows, y] -= 1", "dscores[rows, y] += 1")],
