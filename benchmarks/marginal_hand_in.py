@@ -19,13 +19,16 @@ def measure(quick: bool) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="course-") as folder:
         course = tiny_course(Path(folder))
         (assignment,) = rubric.read_all(course).values()
-        rounds = 1 if quick else 15
-        return in_room(course, assignment, lambda room: _figures(room, rounds), workers_warm=not quick)
+        return in_room(course, assignment, lambda room: _figures(room, *((1, 0) if quick else (15, 2))))
 
 
-def _figures(room: Room, rounds: int) -> Iterator[Figure]:
+def _figures(room: Room, rounds: int, warm_ups: int) -> Iterator[Figure]:
     pairs = alternate(
-        lambda: _hand_ins(room, confined=True), lambda: _hand_ins(room, confined=False), rounds, room.workers.cpu_s
+        lambda: _hand_ins(room, confined=True),
+        lambda: _hand_ins(room, confined=False),
+        rounds,
+        room.workers.cpu_s,
+        warm_ups,
     )
     yield from compared("hand_in", pairs, 2.5, each=HAND_INS)
 

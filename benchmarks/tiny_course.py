@@ -6,10 +6,10 @@ from pathlib import Path
 
 from grader.course import Course
 
-__all__ = ["ASSIGNMENT", "HAND_IN", "MODULE", "tiny_course"]
+__all__ = ["ASSIGNMENT", "HAND_IN", "PART", "tiny_course"]
 
-ASSIGNMENT, MODULE = "A9", "layer"
-SOLUTION = '''"""A layer."""
+ASSIGNMENT, MODULE, PART = "A9", "layers", "layer"
+SOLUTION = '''"""One layer."""
 
 import torch
 from torch import Tensor
@@ -25,7 +25,7 @@ RUBRIC = f"""id = "{ASSIGNMENT}"
 title = "One layer"
 [modules.{MODULE}]
 title = "A layer"
-[modules.{MODULE}.parts.layer]
+[modules.{MODULE}.parts.{PART}]
 title = "Forward and backward"
 points = 10
 """

@@ -24,7 +24,8 @@ def measure(quick: bool) -> Iterator[Figure]:
     prepared = warm.make_ready()
     held = memory(os.getpid())  # the benchmark's few modules are among it
     with warm_parent(prepared) as workers:
-        pairs = alternate(lambda: start_workers(workers), start_nothing, 1 if quick else 15, workers.cpu_s)
+        rounds, warm_ups = (1, 0) if quick else (15, 2)
+        pairs = alternate(lambda: start_workers(workers), start_nothing, rounds, workers.cpu_s, warm_ups)
     yield from compared("fork_lock_load", pairs, 1.6, each=STARTS)
     yield Figure("warm_parent_rss_mib", held.rss_mib, 700)
     yield Figure("warm_parent_pss_mib", held.pss_mib)
@@ -34,8 +35,7 @@ def measure(quick: bool) -> Iterator[Figure]:
 def start_workers(workers: Workers) -> None:
     """Workers from the fork to the names of their module, ended and waited for."""
     for _ in range(STARTS):
-        texts = _texts()
-        student = Student(lambda spent, texts=texts: workers.connect(texts), MODULE)
+        student = Student(lambda spent: workers.connect(_texts()), MODULE)
         assert student.has("svm_loss_naive")
         student._close()
 

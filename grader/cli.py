@@ -116,13 +116,16 @@ def stubs(
 def mutants(
     asked: AskedOption = None,
     course: CourseOption = None,
+    margins: Annotated[
+        bool, typer.Option("--margins", help="Tolerances against rounding and against mistakes.")
+    ] = False,
     whole: Annotated[bool, typer.Option("--whole", help="Every mistake on every part, training included.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Put every known mistake through its suite."""
     from grader.executors import mutants as trials
 
-    found = trials.run_all(_course(course), asked or [], whole=whole)
+    found = trials.run_all(_course(course), asked or [], whole=whole, margins=margins)
     if as_json:
         print(json.dumps({"modules": {report.module.path: report.summary() for report in found}}))
     else:
@@ -229,7 +232,7 @@ def main() -> None:
     from grader.errors import GraderError
 
     try:
-        app()
+        app(prog_name="grader")
     except GraderError as fault:
         print(f"grader: {fault}", file=sys.stderr)
         raise SystemExit(fault.exit_status) from None

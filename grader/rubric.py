@@ -109,7 +109,7 @@ def _check_numbers(assignment: Assignment, path: Path) -> None:
                 "points are above 0": part.points > 0,
                 "public is a share from 0 to 1": 0 <= part.public <= 1,
                 "cpu_s and memory_mib are above 0": part.cpu_s > 0 and part.memory_mib > 0,
-                "weights are above 0": all(weight > 0 for weight in part.weights.values()),
+                "weights are not below 0": all(weight >= 0 for weight in part.weights.values()),
             }
             for rule, kept in rules.items():
                 if not kept:
@@ -190,8 +190,6 @@ def check_suites(course: Course, module: Module, visibilities: tuple[str, ...] =
                 )
             found[visibility][node.name] = node
     for name, part in classes.items():
-        if len(visibilities) == 2:
-            _check_weights(course, module, part, [found[v][name] for v in visibilities if name in found[v]])
         lacking = [v for v in visibilities if name not in found[v] and not (part.of and v == "public")]
         if lacking:
             raise CourseError(
@@ -200,6 +198,8 @@ def check_suites(course: Course, module: Module, visibilities: tuple[str, ...] =
                 expected=f"a class {name}",
                 way_out="write the class, or take the part out of rubric.toml",
             )
+        if len(visibilities) == 2:  # else the test of a weight may stand in the other file
+            _check_weights(course, module, part, [found[v][name] for v in visibilities if name in found[v]])
 
 
 def _part_classes(course: Course, module: Module) -> dict[str, Part]:
@@ -218,14 +218,23 @@ def _part_classes(course: Course, module: Module) -> dict[str, Part]:
 def _check_weights(course: Course, module: Module, part: Part, classes: Sequence[ast.ClassDef]) -> None:
     if any(node.bases for node in classes):
         return  # a test may stand in another class
-    tests = {one.name for node in classes for one in node.body if isinstance(one, ast.FunctionDef)}
-    strange = sorted(set(part.weights) - tests)
+    place = f"{_short(course.suites / module.assignment / 'rubric.toml')}, [modules.{module.id}.parts.{part.id}]"
+    files = [{one.name for one in node.body if isinstance(one, ast.FunctionDef)} for node in classes]
+    tests = sorted(name for names in files for name in names if name.startswith("test_"))
+    strange = sorted(set(part.weights) - set(tests))
     if strange and classes:
         raise CourseError(
             f"rubric: part {part.id} gives a weight to {strange[0]}, which is no test of it",
-            place=f"{_short(course.suites / module.assignment / 'rubric.toml')}, [modules.{module.id}.parts.{part.id}]",
-            expected=f"one of {', '.join(sorted(name for name in tests if name.startswith('test_')))}",
+            place=place,
+            expected=f"one of {', '.join(tests)}",
             way_out="mend the name, or take the weight out",
+        )
+    weights = [[part.weights.get(name, Fraction(1)) for name in names if name in tests] for names in files]
+    if any(of_a_file and not any(of_a_file) for of_a_file in weights):
+        raise CourseError(
+            f"rubric: part {part.id} has no test with a weight in one of its two files",
+            place=place,
+            expected="in each file a test that costs points where it fails",
         )
 
 

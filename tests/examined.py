@@ -62,16 +62,20 @@ class Answer(msgspec.Struct):
         return [
             f"{part}: {test.name}: {test.status}: {test.message} {test.details}"
             for part, test in self.tests()
-            if test.status not in ("passed", "skipped")
+            if _costs(test)
         ]
 
     def lost(self) -> set[str]:
         """The parts that lost points."""
-        return {part for part, test in self.tests() if test.status not in ("passed", "skipped")}
+        return {part for part, test in self.tests() if _costs(test)}
 
     def named(self) -> list[str]:
         """The known mistakes that some answers are like."""
         return [one.id for _, part in self.outcomes for one in part.diagnosis]
+
+
+def _costs(test: TestOutcome) -> bool:
+    return test.share > 0 and test.status not in ("passed", "skipped")
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,8 @@ title = "A summand"
 points = 4
 cpu_s = 1
 memory_mib = 512
+[modules.layers.parts.shift.weights]
+test_the_sum_is_a_tensor = 0
 [modules.layers.parts.affine]
 title = "Both"
 points = 3
@@ -182,6 +184,10 @@ class TestShift:
         expected, whole = reference.shift(x, {CANARY})
         checks.close(y, expected, what="y")
         checks.close(total, whole, what="total")
+
+    def test_the_sum_is_a_tensor(self, student, draw):
+        _, total = checks.unpack(student.shift(draw.normal(3), 1.0), "y", "total")
+        checks.true(isinstance(total, torch.Tensor), "total is no tensor")
 
 
 class TestAffine:

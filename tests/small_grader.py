@@ -81,12 +81,12 @@ def command(*arguments: str | Path) -> Ended:
     """Run `grader ARGUMENTS` in this process."""
     out, err = io.StringIO(), io.StringIO()
     status: Any = 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        with mock.patch.object(sys, "argv", ["grader", *map(str, arguments)]):
-            try:
-                cli.main()
-            except SystemExit as end:
-                status = end.code or 0
+    typed = mock.patch.object(sys, "argv", ["grader", *map(str, arguments)])
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), typed:
+        try:
+            cli.main()
+        except SystemExit as end:
+            status = end.code or 0
     return Ended(int(status), out.getvalue(), err.getvalue())
 
 

@@ -46,8 +46,28 @@ def _harmless(name: str, first: str) -> Row:
     return Row(name, LAYERS.replace("\n\nimport torch\n", f"\n\nimport torch\n{first}\n"))
 
 
+def _burning(seconds: float) -> str:
+    return (
+        f"import time\nend = time.process_time() + {seconds}\nwhile time.process_time() < end: pass\nreturn x * factor"
+    )
+
+
 LINE = LAYERS[: LAYERS.index("return x * factor")].count("\n")  # of the first line of a function's new body
+# Each limit with a hand-in just under it and one just over: a part of four tests has 1 s, 512 MiB, 16 MiB of output.
+LIMITS = [
+    Row("time under", function("scale", _burning(0.1))),
+    _scale("time over", _burning(0.6), "partial", "stopped after its 1 CPU seconds for this part were used up", kept=2),
+    Row("memory under", function("scale", "torch.empty(400 << 20, dtype=torch.uint8)\nreturn x * factor")),
+    _scale(
+        "memory over", "torch.empty(600 << 20, dtype=torch.uint8)", "memory", "asks for more memory than it may have"
+    ),
+    Row("output under", function("scale", "print('x' * (7 << 19))\nreturn x * factor")),
+    _scale(
+        "output over", "print('x' * (5 << 20))\nreturn x * factor", "partial", "prints more than the 16 MiB", kept=4
+    ),
+]
 ROWS = [
+    *LIMITS,
     _module(
         "syntax error", replaced("x * factor", "x * (factor"), r"layers\.py, line 9: does not parse: .*never closed"
     ),
@@ -90,6 +110,13 @@ ROWS = [
     _scale("exit", "import sys\nsys.exit(0)", "error", rf"raises SystemExit: 0 \(layers\.py, line {LINE + 1}\)"),
     _scale("hard exit", "import os\nos._exit(0)", "error", r"ended the process that runs it \(exit status 0\)"),
     _scale("segfault", "import ctypes\nctypes.string_at(0)", "error", "ended the process that runs it with SIGSEGV"),
+    _scale("view", "return torch.zeros(1).expand(1 << 40)", "memory", "asks for more memory than it may have"),
+    _scale("nested", "y = []\ny.append(y)\nreturn y", "error", "raises ValueError: .*nested deeper than 64 levels"),
+    _scale("input", "return x * float(input())", "error", rf"raises EOFError: .* \(layers\.py, line {LINE}\)"),
+    _scale("long", "raise ValueError('x' * 10**7)", "error", "raises ValueError: x{100,}"),
+    _scale(
+        "signal", "import signal\nsignal.raise_signal(40)", "error", "ended the process that runs it with signal 40"
+    ),
     _scale("odd exception", "class E(Exception):\n    def __str__(self): raise E()\nraise E()", "error", "raises E: "),
     _module("exit at import", f"import os\nos._exit(1)\n{LAYERS}", "ended the process .* while its module is loaded"),
     _module("loop at import", f"while True: pass\n{LAYERS}", "stopped after .* while its module is loaded"),
@@ -111,13 +138,15 @@ ROWS = [
 
 def _strange_places(folder: Path) -> dict[str, Path]:
     """Hand-ins that are bad, or odd, as folders and archives, by name."""
+    linked: list[tuple[str | zipfile.ZipInfo, str | bytes]]
     link = zipfile.ZipInfo("net.py")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    linked = [("layers.py", LAYERS), (link, "/etc/passwd")]
     bomb = b"\0" * (21 << 20)
     return {
         "parent": zip_of(folder / "parent.zip", {"layers.py": LAYERS, "../escaped.py": "x = 1"}),
-        "link": zip_of(folder / "link.zip", [("layers.py", LAYERS), (link, "/etc/passwd")]),
-        "bomb": zip_of(folder / "bomb.zip", {"layers.py": LAYERS, "big.txt": bomb}),
+        "link": zip_of(folder / "link.zip", linked),
+        "bomb": zip_of(folder / "bomb.zip", [("layers.py", LAYERS), ("big.txt", bomb)]),
         "bombed module": zip_of(folder / "bombed module.zip", {"layers.py": bomb}),
         "empty": write_files(folder / "empty", {}),
         "notes": write_files(folder, {"notes.txt": "see my other folder"}) / "notes.txt",
@@ -166,6 +195,7 @@ class TestABadModule:
     def test_says_why_in_one_line(self, graded: Graded, row: Row) -> None:
         for name, (status, message) in row.lost.items():
             part = part_of(graded.records[row.name], name)
+            assert len(part["message"]) <= 400
             assert (part["status"], re.match(message, part["message"]) is not None) == (status, True), part["message"]
 
     def test_loses_that_parts_points_and_nothing_else(self, graded: Graded, row: Row) -> None:

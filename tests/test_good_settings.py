@@ -22,12 +22,12 @@ METHODS: dict[str, Callable[..., float]] = {"svm": rungs.svm, "softmax": rungs.s
 MODULES = {"svm": "A2/linear_classifier", "softmax": "A2/linear_classifier", "two_layer": "A2/two_layer_net"}
 RUBRIC = Path(__file__).parent.parent / "grader" / "suites" / "A2" / "rubric.toml"
 
-# Steps and batch: as long as the accuracy parts train, or nearly. A two-layer net needs the larger batch: with 200
-# the course's own rate of 1.2 diverges on two seeds of three (16 and 19 %).
+# The course's own rate of 1.2 needs the larger batch: a net of 128 units diverges in batches of 200 on two seeds of
+# three (16 and 19 %), and in 300 steps of 500 it is still on its way back on two seeds of twenty (49 and 57 %).
 TRAINING = {
     "svm": {"steps": 400, "batch": 200},
     "softmax": {"steps": 400, "batch": 200},
-    "two_layer": {"steps": 300, "batch": 500},
+    "two_layer": {"steps": 400, "batch": 500},
 }
 
 Setting = tuple[str, dict[str, Any]]  # the method, and its hyper-parameters
@@ -65,7 +65,7 @@ POOR = [
     ("svm", {"lr": 3e-11, "reg": 2.5e4}),
     ("softmax", {"lr": 1e-10, "reg": 2.5e4}),
     ("two_layer", {"hidden": 36, "lr": 1e-2, "reg": 0.25}),
-    ("two_layer", {"hidden": 128, "lr": 1e-4, "reg": 0.0}),
+    ("two_layer", {"hidden": 32, "lr": 1e-4, "reg": 0.0}),
 ]
 
 

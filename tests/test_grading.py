@@ -11,12 +11,11 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from grader.results import without_durations
@@ -202,7 +201,8 @@ class TestAnInterrupt:
     def test_at_any_moment_loses_no_finished_part_and_the_end_is_the_same(
         self, small: SmallGrader, graded: Ended, folder: Path, tmp_path: Path
     ) -> None:
-        put, kept, statuses = Store.put_part, 0, []
+        put, kept = Store.put_part, 0
+        statuses: list[int] = []
 
         def put_and_interrupt(store: Store, key: int, module: str, part: PartOutcome) -> None:
             put(store, key, module, part)
@@ -228,7 +228,7 @@ class TestAnInterrupt:
 
 class TestAKill:
     @pytest.fixture
-    def killed(self, small: SmallGrader, folder: Path, tmp_path: Path, root: Path) -> Iterator[list[int]]:
+    def killed(self, small: SmallGrader, folder: Path, tmp_path: Path, root: Path) -> list[int]:
         """The command in a process of its own, killed at a random moment after its first hand-in; its descendants."""
         command = [sys.executable, "-m", "grader", "grade", str(folder), "-o", str(tmp_path), "--seed", SEED]
         process = subprocess.Popen([*command, "--course", str(small.course.root)], cwd=root, stderr=subprocess.DEVNULL)
@@ -240,7 +240,7 @@ class TestAKill:
         family = _descendants(process.pid)
         process.kill()
         process.wait()
-        yield family
+        return family
 
     def test_leaves_no_orphan_loses_no_finished_part_and_the_end_is_the_same(
         self, small: SmallGrader, graded: Ended, killed: list[int], folder: Path, tmp_path: Path
@@ -336,7 +336,7 @@ class TestWhatStudentsAreTold:
         for path in [told / "results" / name / file for file in ("results.json", "feedback.html")]:
             assert digits not in path.read_text()
         record = json.loads((told / "results" / name / "results.json").read_text())
-        (hidden,) = [test for test in part_of(record, "shift")["tests"] if test["visibility"] == "hidden"]
+        hidden = next(test for test in part_of(record, "shift")["tests"] if test["visibility"] == "hidden")
         assert hidden["status"] in ("failed", "error", "memory", "not_implemented")
         assert (hidden["details"], len(hidden["message"].splitlines())) == ([], 1)
         assert digits not in (told / "console.txt").read_text()

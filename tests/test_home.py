@@ -86,6 +86,17 @@ class TestCheck:
         assert len(lines) == 3
         assert all(len(said) == 1 and message in said[0] for said in lines.values())
 
+    def test_advice_is_shown_and_fails_nothing(self, check: Check, kit: Course) -> None:
+        path = kit.suites / "A9/rubric.toml"
+        path.write_text(path.read_text().replace("test_the_sum_is_a_tensor = 0", "test_adds_nothing = 0"))
+        suite = kit.suites / "A9/layers/test_public.py"
+        advice = "    def test_adds_nothing(self, student):\n        checks.fail('try it')\n\n\nclass TestAffine:"
+        suite.write_text(suite.read_text().replace("\nclass TestAffine:", advice))
+        assert check(GOOD, "A9/layers/shift")["shift"] == [
+            "✓ shift: 1 of 2 public tests passed",
+            "    advice, which costs nothing: adds nothing: try it",
+        ]
+
     def test_finds_modules_in_the_folder_of_the_assignment(self, check: Check) -> None:
         assert check({"A9/layers.py": LAYERS})["scale"] == ["✓ scale: 1 of 1 public tests passed"]
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from grader import rubric
-from grader.course import Course
+from grader.course import Course, Part
 from grader.executors.desk import Desk, in_process
 from grader.protocol import Error
 from grader.session import verdicts
@@ -48,6 +48,7 @@ HAND_INS: dict[str, Mapping[str, str]] = {
     "none": {"layers.py": function("affine", "shift(scale(x, factor), by)[0]")},
     "square": {"layers.py": replaced("x * factor", "factor**2 * x")},
     "mean": {"layers.py": function("shift", "y = by + x\nreturn y, y.sum() / y.numel()")},
+    "advised": {"layers.py": function("shift", "return x + by, float((x + by).sum())")},
     "another": {"layers.py": function("scale", "return x * factor + 0.1")},
     "raises": {"layers.py": function("scale", "raise ValueError(str(x.sum()))")},
     "no rates": {"net.py": function("get_rates", "pass", NET)},
@@ -99,7 +100,7 @@ def _counted(desk: Desk) -> dict[str, list[str]]:
             return in_process(texts, memory_mib, cpu_s)
 
         exam = desk.exam(Paper(_texts({"layers.py": WRONG}), "11", DATA), connect)
-        test = TestOutcome("doubles a small table", "public", status, Fraction(1))  # type: ignore[arg-type]
+        test = TestOutcome("doubles a small table", "public", status, Fraction(1))
         exam.know(layers, PartOutcome("scale", "A factor", Fraction(5), [test]))
         known = exam.part(layers, layers.part("scale"))
         assert known.outcome.tests == [test]
@@ -157,7 +158,13 @@ class TestShares:
 
     def test_a_named_result_has_hidden_tests_alone(self, session: Session) -> None:
         (test,) = session.outcomes["good"]["rates_work"].tests
-        assert (test.visibility, test.share) == ("hidden", 1)
+        assert (test.visibility, float(test.share)) == ("hidden", 1.0)
+
+    def test_a_test_of_no_weight_is_advice_which_costs_nothing(self, session: Session) -> None:
+        shift = session.outcomes["advised"]["shift"]
+        assert _states(shift) == ["passed", "passed", "failed"]
+        assert _points(shift) == 4
+        assert shift.tests[-1].message == "total is no tensor"
 
     def test_a_case_that_fails_costs_its_own_share(self, session: Session) -> None:
         scale = session.outcomes["half"]["scale"]
@@ -227,7 +234,8 @@ class TestNeeds:
 
     def test_a_callers_own_fault_stays_its_own(self, session: Session) -> None:
         outcome = session.outcomes["own fault"]["affine"]
-        assert (_points(outcome), outcome.stood_in) == (0, [])
+        assert _points(outcome) == 0
+        assert outcome.stood_in == []
 
     def test_a_needed_part_that_ran_on_and_on_is_not_run_again_by_its_caller(self, session: Session) -> None:
         assert session.connects == {"failed": ["worker", "worker"], "timeout": ["worker"]}
@@ -261,6 +269,14 @@ class TestVerdicts:
         for test in hidden:
             assert test.message == f"raises ValueError (layers.py, line {line})"
             assert test.staff["message"].startswith("raises ValueError: tensor(")
+
+    @pytest.mark.parametrize(("said", "whole"), [
+        ("stopped after its 0.37 CPU seconds for this part were used up",
+         "stopped after its 1.5 CPU seconds for this part were used up"),
+        ("stopped: no answer within 3.7 seconds", "stopped: no answer in time"),
+    ])  # fmt: skip
+    def test_a_limit_is_told_by_the_part_and_not_by_what_a_clock_had_left_of_it(self, said: str, whole: str) -> None:
+        assert verdicts.of_the_whole(said, Part("scale", "A factor", Fraction(5), cpu_s=1.5)) == whole
 
 
 class TestDiagnosis:

@@ -101,10 +101,8 @@ class TestCalls:
         assert asked.call("f")[1].key == 1
         asked.call("g", torch.ones(1), grad=[0])
         assert asked.server._tapes
-        reply, value = asked.request(
-            Message("call", target=["f", "f"], forget=True, args=pack([], []), kwargs=pack({}, []))
-        )
-        assert value.key == 1
+        message = Message("call", target=["f", "f"], forget=True, args=pack([], []), kwargs=pack({}, []))
+        assert asked.request(message)[1].key == 1
         assert not asked.server._tapes
 
     def test_an_unknown_request_is_answered_as_such(self) -> None:
@@ -112,7 +110,7 @@ class TestCalls:
 
 
 class TestRandomNumbers:
-    TEXT = "import random\nimport numpy as np\nimport torch\ndef f():\n    return random.random(), np.random.rand(), torch.rand(1)\n"
+    TEXT = "import random, numpy, torch\ndef f(): return random.random(), numpy.random.rand(), torch.rand(1)\n"
 
     def drawn(self, asked: Asked, rng: int, *, forget: bool = False) -> Any:
         message = Message("call", target=["f", "f"], rng=rng, forget=forget, args=pack([], []), kwargs=pack({}, []))
@@ -125,9 +123,7 @@ class TestRandomNumbers:
         assert all(one != other for one, other in zip(first, second, strict=True))
 
     def test_are_set_at_the_beginning_of_a_test_for_a_hand_in_that_names_none(self) -> None:
-        asked = Asked(
-            "import torch\ndef f():\n    import sys\n    draw = sys.modules['ran' + 'dom'].random\n    return draw(), torch.rand(1)\n"
-        )
+        asked = Asked("import sys, torch\ndef f(): return sys.modules['ran' + 'dom'].random(), torch.rand(1)\n")
         random.seed(7)
         assert self.drawn(asked, 1, forget=True) == self.drawn(asked, 1, forget=True)
         assert self.drawn(asked, 1)[1] == self.drawn(asked, 1)[1]
@@ -190,7 +186,7 @@ class TestWhatACallDoesToItsArguments:
     def test_a_change_is_named_by_the_parameter_or_else_by_its_place(self) -> None:
         asked = Asked("def f(*args, **kwargs):\n    args[1][:] = 0\n    kwargs['out'][:] = 0\n")
         reply, _ = asked.call("f", 1, torch.ones(1), out=torch.ones(1))
-        assert reply.changed == ["kwargs" if reply.changed[0] == "kwargs" else 1, "out"]
+        assert reply.changed == [1, "out"]
 
     @pytest.mark.parametrize(
         ("body", "expected"),
@@ -199,7 +195,7 @@ class TestWhatACallDoesToItsArguments:
             ("return x.view(3, 1), 5", ["x"]),
             ("return {'k': x[1:]}", ["x"]),
             ("return params['w']", ["params"]),
-            ("return x.T, params['w']", ["x", "params"]),
+            ("return x.view(1, 3), params['w']", ["x", "params"]),
             ("return x.clone()", []),
             ("return x + 0", []),
             ("return x[:0]", []),
@@ -231,7 +227,7 @@ class TestGradients:
 
     def test_the_order_holds_beside_tensors_that_do_not_cross_and_arrays(self) -> None:
         asked = Asked("import torch\ndef f(x): return torch.ones(1, device='meta'), x.detach().numpy(), 3 * x\n")
-        reply, (odd, _, result) = asked.call("f", torch.ones(2), grad=[0])
+        reply, (odd, _, _) = asked.call("f", torch.ones(2), grad=[0])
         assert odd == Odd("meta tensor")
         assert reply.grad == [1]
         assert self.vjp(asked, reply, torch.ones(2))[1][0].tolist() == [3, 3]
@@ -282,7 +278,8 @@ class TestOtherRequests:
         weight = torch.tensor([[2.0, 3.0]])
         reply, value = asked.call(["m", number], {"weight": weight}, torch.tensor([5.0, 7.0]), grad=[0])
         assert value.tolist() == [31]
-        message = Message("vjp", tape=reply.tape, args=pack([torch.ones(1)], grads := []))
+        grads: list[Tensor] = []
+        message = Message("vjp", tape=reply.tape, args=pack([torch.ones(1)], grads))
         assert asked.request(message, grads)[1][0].tolist() == [[5, 7]]
 
     def test_a_stand_in_answers_in_a_module_that_is_not_loaded_yet(self) -> None:
@@ -300,7 +297,8 @@ class TestCallbacks:
 
         def ask(question: Message, tensors: list[Tensor]) -> Parcel:
             seen.append((question.op, question.number, question.target, unpack(question.args, tensors)))
-            return Message("answer", value=pack([torch.ones(2)], sent := [])), sent
+            sent: list[Tensor] = []
+            return Message("answer", value=pack([torch.ones(2)], sent)), sent
 
         asked = Asked("def f(g): return g(3, g)[0] + 1, g.__name__\n", ask)
         message = Message("call", number=77, target=["f", "f"], args=pack([Reference("c", 4, "loss")], []))
@@ -317,6 +315,19 @@ class TestCallbacks:
             lambda question, tensors: (Message("answer", error=Error(kind, "so it is")), []),
         )
         assert asked.call("f", Reference("c", 1))[1] == "so it is"
+
+    def test_a_kept_tensor_goes_back_by_its_number_unless_it_was_changed(self) -> None:
+        seen: list[Any] = []
+
+        def ask(question: Message, tensors: list[Tensor]) -> Parcel:
+            seen.append(unpack(question.args, tensors)[0])
+            return Message("answer"), []
+
+        asked = Asked("def f(g, x):\n    g((x, [1]))\n    x += 1\n    g((x, [1]))\n", ask)
+        _, handle = asked.request(Message("keep", value=pack(torch.ones(2), tensors := [])), tensors)  # type: ignore[var-annotated]
+        asked.call("f", Reference("c", 1), handle)
+        assert seen[0] == (handle, [1])
+        assert seen[1][0].tolist() == [2, 2]
 
     def test_an_argument_that_can_not_be_sent_is_the_hand_ins_error(self) -> None:
         asked = Asked("def f(g):\n    x = []\n    x.append(x)\n    g(x)\n")

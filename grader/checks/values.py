@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,7 +12,21 @@ from torch import Tensor
 from grader.checks.failure import Failure
 from grader.checks.kinds import as_tensor, named
 
-__all__ = ["close", "dtype", "finite", "same", "shape", "unchanged"]
+__all__ = ["close", "dtype", "errors_noted", "finite", "same", "shape", "unchanged"]
+
+
+_noted: list[float] | None = None
+
+
+@contextmanager
+def errors_noted() -> Iterator[list[float]]:
+    """Put down the greatest error of each `close`, as a share of what it allows, while this context is open."""
+    global _noted
+    _noted = []
+    try:
+        yield _noted
+    finally:
+        _noted = None
 
 
 def shape(value: object, expected: Sequence[int], what: str = "result", hint: str = "") -> None:
@@ -54,6 +69,8 @@ def close(
         raise Failure(f"{what} can't be right: what it is compared with is not finite", hint=hint)
     error = (tensor - target).abs()
     allowed = atol + rtol * target.abs()
+    if _noted is not None and error.numel():
+        _noted.append(float((error / allowed.clamp(min=1e-300)).max()))
     if not (error <= allowed).all():
         raise _difference(tensor, target, error, allowed, (rtol, atol), what, hint)
 

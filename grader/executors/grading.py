@@ -258,7 +258,7 @@ class _Grading:
         staff = {**results.staff_view(outcomes), "left_out": sheet.handin.left_out}
         self._write(sheet, record, staff, self._titles())
         self.store.put_record(sheet.key, record)  # last: a record that is kept is written no more
-        self.tell(f"{record.submission}: {float(record.score):g} of {float(record.max_score):g}")
+        self.tell(f"{record.submission}: {results.rounded(record.score)} of {results.rounded(record.max_score)}")
         return record
 
     def _write(self, sheet: Sheet, record: Record, staff: dict[str, object] | None, titles: dict[str, str]) -> None:

@@ -13,6 +13,7 @@ from grader import mistakes, rubric
 from grader.course import Assignment, Course, Module, Part
 from grader.executors.desk import Desk, in_process
 from grader.executors.forks import map_forked
+from grader.executors.margins import Margin, margins_of
 from grader.mistakes import Mistake
 from grader.session.collect import with_suites
 from grader.session.exam import Exam, Paper
@@ -22,6 +23,7 @@ from grader.session.plugin import SuitesPlugin
 __all__ = ["Report", "Verdict", "callers", "run", "run_all", "spare"]
 
 CPU_LIMIT_S = 120
+MARGIN_SEEDS = 10
 
 
 class Verdict(msgspec.Struct):
@@ -45,6 +47,7 @@ class Report:
 
     module: Module
     verdicts: list[Verdict] = field(default_factory=list)
+    margins: list[Margin] = field(default_factory=list)
 
     def right(self, verdict: Verdict) -> bool:
         """The part lost points, and no part that does not call it did."""
@@ -76,7 +79,7 @@ class Report:
                 rows.append(f"  costs others    {verdict.mistake}: {', '.join(verdict.lost)}")
             elif not self.named(verdict):
                 rows.append(f"  not named first {verdict.mistake}: {', '.join(verdict.named) or 'nothing is named'}")
-        return rows
+        return rows + [margin.line() for margin in self.margins]
 
     def summary(self) -> dict[str, object]:
         """Counts, and the ids of those that survive."""
@@ -89,8 +92,8 @@ class Report:
         }
 
 
-def run_all(course: Course, asked: Sequence[str], *, whole: bool = False) -> list[Report]:
-    """The reports of the modules that `-a` names, of all where it names none.
+def run_all(course: Course, asked: Sequence[str], *, whole: bool = False, margins: bool = False) -> list[Report]:
+    """The reports of the modules that `-a` names, of all where it names none; with `margins`, tolerances too.
 
     Raises:
         UsageError: there is no such module.
@@ -98,12 +101,18 @@ def run_all(course: Course, asked: Sequence[str], *, whole: bool = False) -> lis
     return [
         report
         for assignment, modules in rubric.select(rubric.read_all(course), asked)
-        for report in run(course, assignment, modules, whole=whole)
+        for report in run(course, assignment, modules, whole=whole, margins=margins)
     ]
 
 
 def run(
-    course: Course, assignment: Assignment, modules: Sequence[Module], *, whole: bool = False, seed: str = "0"
+    course: Course,
+    assignment: Assignment,
+    modules: Sequence[Module],
+    *,
+    whole: bool = False,
+    margins: bool = False,
+    seed: str = "0",
 ) -> list[Report]:
     """Put every mistake of these modules through the suites.
 
@@ -117,7 +126,10 @@ def run(
         if whole:
             desk.pictures(seed)
         for module in modules:
-            reports.append(Report(module, list(_verdicts(desk, module, whole, seed))))
+            report = Report(module, list(_verdicts(desk, module, whole, seed)))
+            if margins:
+                report.margins = margins_of(desk, module, seeds=MARGIN_SEEDS, jobs=os.cpu_count() or 1)
+            reports.append(report)
 
     with_suites(course, modules, ("public", "hidden"), use)
     return reports

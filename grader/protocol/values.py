@@ -69,7 +69,11 @@ _AS_THEY_ARE = frozenset({type(None), bool, float})
 
 
 def pack(
-    value: object, tensors: list[Tensor], refer: Refer | None = None, originals: list[Tensor] | None = None
+    value: object,
+    tensors: list[Tensor],
+    refer: Refer | None = None,
+    originals: list[Tensor] | None = None,
+    named: Callable[[Tensor], Node] | None = None,
 ) -> Node:
     """The node of `value`; its tensors are appended to `tensors`, and what is not plain is given to `refer`.
 
@@ -78,19 +82,27 @@ def pack(
         tensors: gets each tensor detached, dense, on the CPU; storage is shared with the tensor given where possible.
         refer: gives the node of anything else.
         originals: gets each tensor as it was given, in the order of `tensors`.
+        named: gives the node of a tensor that the other side has already; None for all others.
     Raises:
         ProtocolError: for a value nested deeper than `DEPTH_LIMIT`, or one that is not plain where `refer` is None.
     """
-    return _Packer(tensors, refer, originals).node(value, 0)
+    return _Packer(tensors, refer, originals, named).node(value, 0)
 
 
 class _Packer:
-    __slots__ = ("originals", "refer", "tensors")
+    __slots__ = ("named", "originals", "refer", "tensors")
 
-    def __init__(self, tensors: list[Tensor], refer: Refer | None, originals: list[Tensor] | None) -> None:
+    def __init__(
+        self,
+        tensors: list[Tensor],
+        refer: Refer | None,
+        originals: list[Tensor] | None,
+        named: Callable[[Tensor], Node] | None,
+    ) -> None:
         self.tensors = tensors
         self.refer = refer
         self.originals = originals
+        self.named = named
 
     def node(self, value: Any, depth: int) -> Node:
         if depth > DEPTH_LIMIT:
@@ -112,6 +124,8 @@ class _Packer:
         return self._other(value) if scalar is None else scalar
 
     def _tensor(self, value: Tensor) -> Node:
+        if self.named is not None and (node := self.named(value)) is not None:
+            return node
         original = value
         if type(value) is not Tensor:  # a subclass may answer for itself: it is asked nothing
             with torch._C.DisableTorchFunctionSubclass():

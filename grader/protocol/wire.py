@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import select
 import struct
@@ -34,8 +33,8 @@ class Arena:
     def __init__(self, fd: int, size: int) -> None:
         self.size = size
         self.used = 0
-        self._memory = mmap.mmap(fd, size)
-        self._bytes = torch.frombuffer(self._memory, dtype=torch.uint8)
+        # not the module mmap, which keeps a descriptor of its own; the memory goes with the last tensor that is in it
+        self._bytes = torch.from_file(f"/proc/self/fd/{fd}", shared=True, size=size, dtype=torch.uint8)
 
     def put(self, data: Tensor) -> int | None:
         """Copy the bytes of a contiguous tensor in; the offset, or None where there is no room left."""
@@ -114,6 +113,10 @@ class Wire:
             if size > limit:
                 raise ProtocolError(f"a message has more than {limit >> 20} MiB {what}")
         self._write(b"".join([_HEADER.pack(len(control), blob), control, _padding(len(control)), *along]))
+
+    def close(self) -> None:
+        """Let go of the shared memory and of whoever waits; nothing can be sent or received any more."""
+        self._outgoing = self._incoming = self._wait = None
 
     def used(self) -> int:
         """Bytes of the outgoing shared memory that the last message took."""

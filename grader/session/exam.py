@@ -50,7 +50,12 @@ class Examined:
 
     @property
     def passed(self) -> bool:
-        """Every test that ran passed."""
+        """Every test that ran and is worth something passed."""
+        return all(test.status in ("passed", "skipped") for test in self.outcome.tests if test.share)
+
+    @property
+    def flawless(self) -> bool:
+        """Every test that ran passed, advice too."""
         return all(test.status in ("passed", "skipped") for test in self.outcome.tests)
 
 
@@ -172,8 +177,11 @@ class Exam:
         """Those parts that this one calls, with theirs, that failed by themselves."""
         failed = {}
         for name, (other, needed) in self._needs(module, part).items():
-            if (other.id, needed.id) not in self._running and not self.part(other, needed).passed:
-                failed[name] = (other, needed)
+            if (other.id, needed.id) not in self._running:
+                examined = self.part(other, needed)
+                # a caller must not lose what the needed part itself does not lose
+                if not (examined.passed if self.solutions is None else examined.flawless):
+                    failed[name] = (other, needed)
         return list(failed.items())
 
     def _stuck_needs(self, module: Module, part: Part) -> bool:

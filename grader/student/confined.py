@@ -257,6 +257,7 @@ class Confined:
             self._pidfd = -1
         self._printed, self._text = self.printed(), self.text()
         self._closed = True
+        self._wire.close()
         self._channel.close()
         self._status.close()
         os.close(self.output)

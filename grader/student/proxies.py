@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -100,7 +101,7 @@ class Student:
     def probe(self, source: str, *args: object, **kwargs: object) -> Any:
         """Run a function's source, `def probe(module, …)`, beside the module; its plain values or handles come back."""
         tensors: list[Tensor] = []
-        message = Message("probe", text=inspect.cleandoc(source))
+        message = Message("probe", text=textwrap.dedent(source))
         message.args, message.kwargs = self._pack(list(args), tensors), self._pack(kwargs, tensors)
         return self._value(*self._request(message, tensors))
 
@@ -171,9 +172,9 @@ class Student:
     # -- the channel --------------------------------------------------------------------------------------------------
 
     def _load(self) -> Transport:
+        if self._load_fault is not None:
+            raise self._load_fault
         if self._transport is None:
-            if self._load_fault is not None:
-                raise self._load_fault
             self._transport = self._connect(self._spent)
             self._stand_in([where for where in self._stand_ins if where[0]])
             try:
@@ -184,6 +185,7 @@ class Student:
             if reply.error is not None:
                 raise from_error(reply.error)
             if reply.op != "value":
+                self._drop_transport()
                 self._load_fault = StudentUnloadable(reply.text[:400] or "the module can't be loaded")
                 raise self._load_fault
             loaded = unpack(reply.value, results)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from grader.errors import ProtocolError
+from grader.errors import GraderError, ProtocolError
 from grader.student.faults import StudentFault
 
 __all__ = ["Tape", "connect"]
@@ -43,16 +43,32 @@ class _Remote(torch.autograd.Function):
     def forward(ctx: Any, tape: Tape, outputs: list[Tensor], *inputs: Tensor) -> tuple[Tensor, ...]:
         ctx.tape = tape
         ctx.set_materialize_grads(False)
-        ctx.like = [(one.shape, one.dtype) for one in inputs]
+        ctx.inputs = inputs
         return tuple(one.clone() for one in outputs)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        found = ctx.tape.owner._vjp(ctx.tape.number, list(grads))
-        if len(found) != len(ctx.like):
+        with torch.no_grad():
+            found = ctx.tape.owner._vjp(ctx.tape.number, list(grads))
+        if len(found) != len(ctx.inputs):
             raise ProtocolError("a backward pass gave another number of gradients than it was asked for")
-        for one, (shape, dtype) in zip(found, ctx.like, strict=True):
-            if one is not None and (one.shape != shape or one.dtype != dtype):
-                raise StudentFault(f"gives a gradient of shape {tuple(one.shape)} for an argument of {tuple(shape)}")
+        for one, given in zip(found, ctx.inputs, strict=True):
+            if one is not None and (one.shape != given.shape or one.dtype != given.dtype):
+                raise StudentFault(f"gives a gradient of shape {tuple(one.shape)} for one of {tuple(given.shape)}")
+        if torch.is_grad_enabled():  # somebody means to differentiate once more
+            found = [one if one is None else _Last.apply(one, *ctx.inputs) for one in found]
         return (None, None, *found)
+
+
+class _Last(torch.autograd.Function):
+    """A first derivative. torch's own `once_differentiable` would take it for a constant, and give zero for its own."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: Tensor, *inputs: Tensor) -> Tensor:
+        return gradient.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        raise GraderError(
+            "a second derivative through a hand-in can't be had", way_out="ask for first derivatives only"
+        )

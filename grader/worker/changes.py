@@ -81,7 +81,7 @@ def _places(node: Node) -> Collection[int]:
 def _storage(tensor: Tensor) -> int:
     """Where its storage begins; 0 where it has none."""
     with torch._C.DisableTorchFunctionSubclass():
-        return 0 if odd_kind(tensor) else tensor.untyped_storage().data_ptr()
+        return 0 if odd_kind(tensor) or not tensor.numel() else tensor.untyped_storage().data_ptr()
 
 
 def by_key(args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str | int, Any]:

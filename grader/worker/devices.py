@@ -6,6 +6,7 @@ are wrapped once, in the warm parent, so that a call that names none costs nothi
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from typing import Any
 
@@ -16,8 +17,9 @@ __all__ = ["map_cuda_to_cpu"]
 FACTORIES = (
     "arange as_tensor empty empty_like empty_strided eye full full_like linspace logspace ones ones_like rand "
     "rand_like randint randint_like randn randn_like randperm tensor zeros zeros_like normal tril_indices "
-    "triu_indices hann_window load"
+    "triu_indices hann_window"
 ).split()
+CUDA_COMMANDS = "synchronize empty_cache manual_seed manual_seed_all set_device reset_peak_memory_stats init".split()
 METHODS = "new_empty new_full new_ones new_tensor new_zeros".split()
 TENSOR_TYPES = {"Float": "float32", "Double": "float64", "Half": "float16", "Long": "int64", "Int": "int32",
                 "Short": "int16", "Char": "int8", "Byte": "uint8", "Bool": "bool"}  # fmt: skip
@@ -38,9 +40,13 @@ def map_cuda_to_cpu() -> None:
     torch.Tensor.pin_memory = lambda self, *_, **__: self  # type: ignore[method-assign]
     torch.nn.Module.to = _to(torch.nn.Module.to)  # type: ignore[method-assign]
     torch.nn.Module.cuda = lambda self, *_, **__: self  # type: ignore[method-assign]
-    torch.cuda.synchronize = lambda *_, **__: None
-    torch.cuda.empty_cache = lambda: None
-    torch.cuda.manual_seed = torch.cuda.manual_seed_all = lambda seed: None
+    torch.load = _load(torch.load)
+    torch.set_default_device = lambda device: None
+    for name in CUDA_COMMANDS:
+        setattr(torch.cuda, name, lambda *_, **__: None)
+    torch.cuda.current_device = lambda: 0
+    torch.cuda.get_device_name = lambda *_, **__: "cpu"
+    torch.cuda.device = contextlib.nullcontext  # type: ignore[misc,assignment]
     for name, dtype in TENSOR_TYPES.items():
         setattr(torch.cuda, f"{name}Tensor", getattr(torch, f"{name}Tensor"))
         assert hasattr(torch, dtype)
@@ -57,12 +63,19 @@ def _cpu(device: Any) -> Any:
 def _with_device(function: Any) -> Any:
     @functools.wraps(function, updated=())
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        for name in ("device", "map_location"):
-            if kwargs.get(name) is not None:
-                kwargs[name] = _cpu(kwargs[name])
+        if kwargs.get("device") is not None:
+            kwargs["device"] = _cpu(kwargs["device"])
         if kwargs.get("pin_memory"):
             kwargs["pin_memory"] = False
         return function(*args, **kwargs)
+
+    return wrapped
+
+
+def _load(function: Any) -> Any:
+    @functools.wraps(function, updated=())
+    def wrapped(file: Any, map_location: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return function(file, "cpu" if map_location is None else _cpu(map_location), *args, **kwargs)
 
     return wrapped
 

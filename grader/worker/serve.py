@@ -109,7 +109,7 @@ class Server:
             self._keep_tape(reply, [leaves[i] for i in message.grad], originals)
         nodes = _nodes(message)
         self._report_changes(reply, results, nodes, tensors, by_key(args, kwargs), function)
-        reply.shares = shared(originals, nodes, inputs)
+        reply.shares = _by_name(shared(originals, nodes, inputs), function)
         return reply, results
 
     def _op_get(self, message: Message, tensors: list[Tensor]) -> Parcel:
@@ -197,8 +197,8 @@ class Server:
         def call(*args: Any, **kwargs: Any) -> Any:
             sent: list[Tensor] = []
             message = Message("callback", number=self._request, target=["c", number])
-            message.args = pack(self._named(args), sent, self._refer)
-            message.kwargs = pack(self._named(kwargs), sent, self._refer)
+            message.args = pack(args, sent, self._refer, named=self._named)
+            message.kwargs = pack(kwargs, sent, self._refer, named=self._named)
             answer, received = self.ask(message, sent)
             if answer.error is not None:
                 raise _raised(answer.error.type)(answer.error.message)
@@ -206,14 +206,10 @@ class Server:
 
         return _Callback(number, name, call)
 
-    def _named(self, value: Any) -> Any:
-        """`value`, in which tensors that came by `keep` and were left alone go back by their number: they are large."""
-        if isinstance(value, Tensor):
-            number, version = self._kept.get(id(value), (0, -1))
-            return Reference("h", number) if number and value._version == version else value
-        if isinstance(value, list | tuple):
-            return type(value)(map(self._named, value))
-        return {key: self._named(item) for key, item in value.items()} if type(value) is dict else value
+    def _named(self, value: Tensor) -> Node:
+        """A tensor that came by `keep` and was left alone goes back by its number: it is large."""
+        number, version = self._kept.get(id(value), (0, -1))
+        return Branch("h", [number, "Tensor"]) if number and value._version == version else None
 
     def _report_changes(
         self,
@@ -225,8 +221,7 @@ class Server:
         function: Any,
     ) -> None:
         found = [key for key, node in nodes if changed(node, before, now[key], self._refer)]
-        names = _parameter_names(function) if found else []
-        reply.changed = [names[key] if isinstance(key, int) and key < len(names) else key for key in found]
+        reply.changed = _by_name(found, function)
         reply.after = pack(tuple((key, now[key]) for key in found), results, self._refer)
 
 
@@ -266,8 +261,13 @@ def _copies(tensors: list[Tensor], grad: Collection[int] = ()) -> list[Tensor]:
     return [one.clone().requires_grad_() if i in grad else one.clone() for i, one in enumerate(tensors)]
 
 
-def _parameter_names(function: Any) -> list[str]:
+def _by_name(keys: list[str | int], function: Any) -> list[str | int]:
+    """Places of arguments as the names of the parameters that they belong to, where there are such."""
+    if not keys:
+        return keys
     try:
-        return list(inspect.signature(function).parameters)
+        parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
-        return []
+        return keys
+    names = [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    return [names[key] if isinstance(key, int) and key < len(names) else key for key in keys]

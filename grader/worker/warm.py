@@ -20,7 +20,7 @@ import torch
 
 from grader import confine
 from grader.protocol import keep_freed_memory
-from grader.worker import devices, process, spawn
+from grader.worker import devices, loaders, process, spawn
 
 __all__ = ["main", "make_ready", "serve"]
 
@@ -59,6 +59,7 @@ def warm_up() -> None:
     keep_freed_memory()
     _import_packages()
     devices.map_cuda_to_cpu()
+    loaders.load_in_process()
     x = torch.ones(4, 3, 8, 8, dtype=torch.float64, requires_grad=True)
     weight = torch.ones(2, 3, 3, 3, dtype=torch.float64, requires_grad=True)
     torch.nn.functional.conv2d(x, weight).sum().backward()  # type: ignore[no-untyped-call]

@@ -58,7 +58,6 @@ DTYPES = [
             (r"\.to\(X\.dtype\)", ".to(torch.float64)"),
         ),
         ("linear_classifier",),
-        costs=("float32",),
     ),
     Habit(
         "2",

@@ -24,15 +24,13 @@ class Habit:
     """One habit: `edit` gives the text, or the bytes of the file, that the student would hand in.
 
     `row` is its number in the list of habits of real hand-ins, or the name of the control of the attacks' page, or the
-    term of the course. `costs` names tests that may fail: by the rule that a dtype fixed in a function costs its own
-    check alone. `suffix` is the file's where it is no `.py`.
+    term of the course. `suffix` is the file's where it is no `.py`.
     """
 
     row: str
     name: str
     edit: Callable[[str], str | bytes]
     modules: Collection[str] = ("linear_classifier", "two_layer_net")
-    costs: Collection[str] = ()
     suffix: str = ".py"
 
 

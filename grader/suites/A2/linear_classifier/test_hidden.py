@@ -10,6 +10,7 @@ from torch import Tensor
 from grader import checks
 
 Problem = tuple[Tensor, Tensor, Tensor]
+RTOL, ATOL = 1e-5, 1e-6  # a gradient that is summed up in a float32 tensor is off by 1e-7
 
 
 def problem(draw: Any, n: int = 9, d: int = 6, c: int = 5, std: float = 0.5) -> Problem:
@@ -41,7 +42,8 @@ class Gradient:
     def agree(self, student: Any, reference: Any, inputs: Problem, reg: float, hint: str = "") -> None:
         """The student's gradient is the reference's; where it isn't, the term that is off is named."""
         data, whole = self.of(reference, *inputs, 0.0)[1], self.of(reference, *inputs, reg)[1]
-        checks.two_terms(self.of(student, *inputs, reg)[1], data, whole - data, what="dW", hint=hint)
+        dW = self.of(student, *inputs, reg)[1]
+        checks.two_terms(dW, data, whole - data, rtol=RTOL, atol=ATOL, what="dW", hint=hint)
 
     @pytest.mark.parametrize("std", [0.01, 0.5, 5.0])
     def test_gradient_without_regulariser(self, student: Any, reference: Any, draw: Any, std: float) -> None:
@@ -114,7 +116,7 @@ class Stable(Gradient):
         expected_loss, expected_dW = self.of(reference, *inputs, 0.0)
         checks.finite(loss, what="loss", hint=hint)
         checks.close(checks.as_float(loss, what="loss"), expected_loss, what="loss", hint=hint)
-        checks.close(dW, expected_dW, what="dW", hint=hint)
+        checks.close(dW, expected_dW, rtol=RTOL, atol=ATOL, what="dW", hint=hint)
 
     @pytest.mark.parametrize("sign", [-1, 1])
     def test_great_scores_stay_finite(self, student: Any, reference: Any, draw: Any, sign: int) -> None:
@@ -188,7 +190,7 @@ class TestSampleBatch:
         return X_batch, checks.as_labels(y_batch, batch_size, what="y_batch")
 
     def numbers(self, student: Any, n: int, batch_size: int) -> Tensor:
-        """Which of n items a batch holds, the items and the labels agreeing on it; counted from 1: zeros are no item."""
+        """Which of n items a batch holds, from 1 on, since zeros are no item; items and labels agree on it."""
         numbers = torch.arange(1, n + 1)
         X_batch, y_batch = self.draw_batch(student, numbers.double().unsqueeze(1), numbers, batch_size)
         checks.close(X_batch[:, 0], y_batch, what="the batch's items", hint="one draw of places, for X and for y")
@@ -327,15 +329,13 @@ class SearchParams:
 
     name: str
 
-    def test_gives_the_same_good_lists_at_every_call(self, student: Any) -> None:
-        first, again = (checks.unpack(getattr(student, self.name)(), "learning_rates", "strengths") for _ in range(2))
-        rates, strengths = (checks.as_floats(one, what="a list") for one in first)
+    def test_gives_two_lists_of_numbers_to_search(self, student: Any) -> None:
+        both = checks.unpack(getattr(student, self.name)(), "learning_rates", "strengths")
+        rates, strengths = (checks.as_floats(one, what="a list") for one in both)
         checks.true(min(len(set(rates)), len(set(strengths))) >= 2, "a list has less than 2 values", hint="2 or more")
         pairs = len(rates) * len(strengths)
         checks.true(5 <= pairs <= 25, f"{len(rates)} × {len(strengths)} = {pairs} pairs", hint="5 to 25 pairs in all")
         checks.true(min(rates) > 0 and min(strengths) >= 0, "a value is negative, or a rate is 0", hint="no logarithms")
-        same = [checks.as_floats(one, what="a list") for one in again] == [rates, strengths]
-        checks.true(same, "the lists change from call to call", hint="fixed numbers, none drawn")
 
 
 class TestSvmGetSearchParams(SearchParams):
@@ -375,13 +375,13 @@ class TestTestOneParamSet:
         data |= {"X_val": -item.repeat(4, 1), "y_val": torch.tensor([0, 1, 2, 0])}
         W, _, _ = self.run(student, getattr(student, kind)(), data, rate, reg, steps)
         walk, loss = [torch.zeros(4, 3, dtype=torch.float64)], getattr(reference, kind)().loss
-        near = {"rtol": 1e-4, "atol": 2e-4}  # a step moves some weight by more; one may start from weights of 1e-4
+        left = 2e-4  # a step moves some weight by more; of weights of 1e-4 to start from less than that is left
         for taken in range(1, 111):
             walk.append(walk[-1] - rate * loss(walk[-1], item, torch.tensor([2]), reg)[1])
-            if taken == steps and torch.allclose(W, walk[-1], **near):
+            if taken == steps and torch.allclose(W, walk[-1], rtol=1e-4, atol=left):
                 return
         self.tell_number_of_steps(W, walk, steps)
-        checks.close(W, walk[steps], **near, what="cls.W", hint="hand lr, reg and num_iters on")
+        checks.close(W, walk[steps], rtol=1e-4, atol=left, what="cls.W", hint="hand lr, reg and num_iters on")
 
     def tell_number_of_steps(self, W: Tensor, walk: list[Tensor], steps: int) -> None:
         """Fail with the number of steps where the weights are right but for that."""

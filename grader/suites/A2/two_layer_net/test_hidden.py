@@ -105,10 +105,8 @@ def check_layer(student: Any, reference: Any, inputs: tuple[Any, Any, Any], reg:
     )
     W, b = f"W{layer}", f"b{layer}"
     data, penalty = slopes[W], 2 * reg * params[W]
-    checks.two_terms(grads[W], data, penalty, rtol=1e-8, atol=1e-10, what=f"gradient of {W}", hint=hint)
-    checks.close(
-        grads[b], slopes[b], rtol=1e-8, atol=1e-10, what=f"gradient of {b}", hint=f"{hint}; biases: no penalty"
-    )
+    checks.two_terms(grads[W], data, penalty, rtol=1e-5, atol=1e-6, what=f"gradient of {W}", hint=hint)
+    checks.close(grads[b], slopes[b], rtol=1e-5, atol=1e-6, what=f"gradient of {b}", hint=f"{hint}; biases: no penalty")
 
 
 def with_scores(scores: Tensor) -> tuple[dict[str, Tensor], Tensor]:
@@ -175,7 +173,7 @@ class TestNnForwardBackward:
         expected, slopes = reference.nn_forward_backward(params, X, y)
         hint = "subtract from each row of scores its own maximum before exp"
         checks.close(loss, expected, rtol=1e-8, what="loss at large scores", hint=hint)
-        checks.close(grads["W2"], slopes["W2"], rtol=1e-7, what="gradient of W2 at large scores", hint=hint)
+        checks.close(grads["W2"], slopes["W2"], rtol=1e-5, atol=1e-6, what="gradient of W2 at large scores", hint=hint)
 
     def test_a_right_class_without_any_chance_is_survived(self, student: Any, reference: Any, draw: Any) -> None:
         scores, y = draw.normal(5, 3), draw.integers(0, 3, 5)
@@ -347,15 +345,16 @@ FAKE = """
 def probe(module, answer):
     class TwoLayerNet:
         def __init__(self, input_size, hidden_size, output_size, dtype=torch.float32, device="cuda", std=1e-4):
-            self.hidden_size, self.setting, self.rounds = float(hidden_size), None, 0
+            self.hidden_size, self.setting, self.rounds = float(hidden_size), [], 0
             self.params = {"W1": torch.zeros(3072, 10), "b1": torch.zeros(10)}
             self.params |= {"W2": torch.eye(10), "b2": torch.zeros(10)}
+            nets.append(self)
 
-        def train(self, X, y, X_val, y_val, learning_rate=1e-3, learning_rate_decay=0.95, reg=5e-6, num_iters=100,
-                  batch_size=200, verbose=False):
-            self.setting = [float(learning_rate), self.hidden_size, float(reg), float(learning_rate_decay)]
+        def train(self, X, y, X_val, y_val, learning_rate=1e-3, learning_rate_decay=0.95, reg=5e-6, *others, **named):
+            before, self.setting = self.setting, [float(learning_rate), self.hidden_size, float(reg)]
+            self.setting.append(float(learning_rate_decay))
+            self.rounds += before not in ([], self.setting)  # to train the best one on is no mistake
             stats, labels = answer(self.setting, self.rounds, X.argmax(dim=1).tolist())
-            self.rounds += 1
             self.params["W1"] = torch.zeros(3072, 10)
             self.params["W1"][torch.arange(len(labels)), torch.tensor(labels)] = 1.0
             return stats
@@ -366,6 +365,12 @@ def probe(module, answer):
         def predict(self, X):
             return self.params["W1"][X.argmax(dim=1)].argmax(dim=1)
 
+        save = load = lambda self, path: None
+
+    def nn_train(params, loss_func, pred_func, *data, **how):
+        return next(net for net in nets if net.params is params).train(*data, **how)
+
+    nets, module.nn_train = [], nn_train
     return TwoLayerNet
 """
 ITEMS = 50  # for training: items 0 to 49; for validation: 50 to 99

@@ -1,5 +1,6 @@
 """What a student runs at home on two_layer_net: laws, torch's own operators and small tables, no reference."""
 
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,8 @@ from torch import Tensor
 from grader import checks
 
 NAMES = ("W1", "b1", "W2", "b2")
+# A gradient that is summed up in a float32 tensor is off by 1e-7.
+near = functools.partial(checks.close, rtol=1e-5, atol=1e-6)
 
 
 def net(draw: Any, D: int, H: int, C: int) -> dict[str, Tensor]:
@@ -65,6 +68,16 @@ def advice(value: Any, expected: Tensor) -> str:
     return "the loss is wrong too: mend it first, then derive the gradient from it again"
 
 
+def check_layer(student: Any, draw: Any, W: str, b: str) -> None:
+    """The gradients of one layer's weights and biases are those that autograd finds."""
+    params, X, y = net(draw, 5, 6, 4), draw.normal(7, 5), draw.integers(0, 4, 7)
+    value = student.nn_forward_backward(params, X, y, reg=0.3)
+    grads, (loss, slopes) = gradients(value), cross_entropy(params, X, y)
+    hint, term = advice(value, loss + 0.3 * penalty(params)), 2 * 0.3 * params[W]
+    checks.two_terms(grads[W], slopes[W], term, rtol=1e-5, atol=1e-6, what=f"gradient of {W}", hint=hint)
+    near(grads[b], slopes[b], what=f"gradient of {b} (not penalised, summed over N)", hint=hint)
+
+
 def some_entries(value: Any, shape: tuple[int, ...], what: str) -> None:
     """A finite tensor of this shape in which something stands."""
     checks.shape(value, shape, what=what)
@@ -78,8 +91,8 @@ class TestNnForwardPass:
     def test_a_net_small_enough_to_work_out_by_hand(self, student: Any) -> None:
         params = {"W1": torch.tensor([[1.0, -1.0, 2.0], [0.0, 1.0, -1.0]]), "b1": torch.tensor([0.5, 0.0, -3.0])}
         params |= {"W2": torch.tensor([[1.0, -2.0], [3.0, 1.0], [5.0, 7.0]]), "b2": torch.tensor([-10.0, 0.25])}
-        X = torch.tensor([[1.0, 3.0], [4.0, 1.0]])
-        scores, hidden = checks.unpack(student.nn_forward_pass(params, X), "scores", "hidden")
+        params, X = {name: value.double() for name, value in params.items()}, torch.tensor([[1.0, 3.0], [4.0, 1.0]])
+        scores, hidden = checks.unpack(student.nn_forward_pass(params, X.double()), "scores", "hidden")
         hint = "hidden = max(0, X W1 + b1); then scores = hidden W2 + b2, with no ReLU on top"
         checks.close(hidden, torch.tensor([[1.5, 2.0, 0.0], [4.5, 0.0, 4.0]]), rtol=1e-6, what="hidden", hint=hint)
         checks.close(scores, torch.tensor([[-2.5, -0.75], [14.5, 19.25]]), rtol=1e-6, what="scores", hint=hint)
@@ -87,16 +100,14 @@ class TestNnForwardPass:
     def test_hidden_units_are_cut_off_below_zero(self, student: Any, draw: Any) -> None:
         params, X = net(draw, 5, 6, 4), draw.normal(7, 5)
         _, hidden = checks.unpack(student.nn_forward_pass(params, X), "scores", "hidden")
-        checks.close(
-            hidden, forward(params, X)[1], what="hidden", hint="the ReLU keeps what is above 0, makes the rest 0"
-        )
+        hint = "the ReLU keeps what is above 0, makes the rest 0"
+        checks.close(hidden, forward(params, X)[1], what="hidden", hint=hint)
 
     def test_scores_may_be_negative(self, student: Any, draw: Any) -> None:
         params, X = net(draw, 5, 6, 4), draw.normal(7, 5)
         scores, _ = checks.unpack(student.nn_forward_pass(params, X), "scores", "hidden")
-        checks.close(
-            scores, forward(params, X)[0], what="scores", hint="no ReLU on the scores; b2 is added to every row"
-        )
+        hint = "no ReLU on the scores; b2 is added to every row"
+        checks.close(scores, forward(params, X)[0], what="scores", hint=hint)
 
     def test_scores_come_first_and_hidden_second(self, student: Any, draw: Any) -> None:
         value = student.nn_forward_pass(net(draw, 4, 6, 3), draw.normal(8, 4))
@@ -155,29 +166,19 @@ class TestNnForwardBackward:
         positive_loss(student.nn_forward_backward(params, X, draw.integers(0, 4, 7)))
 
     def test_gradients_of_the_second_layer(self, student: Any, draw: Any) -> None:
-        params, X, y = net(draw, 5, 6, 4), draw.normal(7, 5), draw.integers(0, 4, 7)
-        value = student.nn_forward_backward(params, X, y, reg=0.3)
-        grads, (loss, slopes) = gradients(value), cross_entropy(params, X, y)
-        hint = advice(value, loss + 0.3 * penalty(params))
-        checks.two_terms(grads["W2"], slopes["W2"], 2 * 0.3 * params["W2"], what="gradient of W2", hint=hint)
-        checks.close(grads["b2"], slopes["b2"], what="gradient of b2 (not penalised, summed over N)", hint=hint)
+        check_layer(student, draw, "W2", "b2")
 
     def test_gradients_of_the_first_layer(self, student: Any, draw: Any) -> None:
-        params, X, y = net(draw, 5, 6, 4), draw.normal(7, 5), draw.integers(0, 4, 7)
-        value = student.nn_forward_backward(params, X, y, reg=0.3)
-        grads, (loss, slopes) = gradients(value), cross_entropy(params, X, y)
-        hint = advice(value, loss + 0.3 * penalty(params))
-        checks.two_terms(grads["W1"], slopes["W1"], 2 * 0.3 * params["W1"], what="gradient of W1", hint=hint)
-        checks.close(grads["b1"], slopes["b1"], what="gradient of b1 (not penalised, summed over N)", hint=hint)
+        check_layer(student, draw, "W1", "b1")
 
     def test_nothing_flows_back_through_a_dead_unit(self, student: Any, draw: Any) -> None:
         params, X, y = net(draw, 5, 6, 4), draw.normal(7, 5), draw.integers(0, 4, 7)
         grads = gradients(student.nn_forward_backward(params, X, y))
         checks.shape(grads["W1"], (5, 6), what="gradient of W1")
         hint = "where the ReLU gave 0 its gradient is 0: mask what comes down by hidden > 0"
-        checks.close(grads["W1"][:, 0], torch.zeros(5), what="gradient of W1, column of a dead unit", hint=hint)
+        near(grads["W1"][:, 0], torch.zeros(5), what="gradient of W1, column of a dead unit", hint=hint)
         alive = cross_entropy(params, X, y)[1]["W1"][:, 1:]
-        checks.close(grads["W1"][:, 1:], alive, what="gradient of W1, columns of live units", hint=hint)
+        near(grads["W1"][:, 1:], alive, what="gradient of W1, columns of live units", hint=hint)
 
     def test_the_gradients_are_the_slopes_of_your_own_loss(self, student: Any, draw: Any) -> None:
         params, X, y = net(draw, 3, 4, 3), draw.normal(4, 3), draw.integers(0, 3, 4)
@@ -199,7 +200,7 @@ class TestNnForwardBackward:
         expected, slopes = cross_entropy(params, X, y)
         hint = "exp overflows, or gives 0, for such scores: subtract each row's own maximum before it"
         checks.close(loss, expected, rtol=1e-8, what="loss at scores of ±1000", hint=hint)
-        checks.close(grads["W2"], slopes["W2"], what="gradient of W2 at scores of ±1000", hint=hint)
+        near(grads["W2"], slopes["W2"], what="gradient of W2 at scores of ±1000", hint=hint)
 
     def test_a_right_class_a_thousand_below_the_best_is_survived(self, student: Any) -> None:
         (params, X), y = with_scores([[1000.0, 0.0], [3.0, 1.0]]), torch.tensor([1, 0])
@@ -313,9 +314,8 @@ class TestNnTrain:
 
         student.nn_train(params, loss_func, pred_func, X, y, X, y, 0.5, 1.0, 0.0, num_iters=60, batch_size=10)
         final = cross_entropy(trained(student), X, y)[0]
-        checks.true(
-            float(final) < 0.1, f"the loss after 60 steps is {float(final):.2f}, not below 0.1", "step downhill"
-        )
+        text = f"the loss after 60 steps is {float(final):.2f}, not below 0.1"
+        checks.true(float(final) < 0.1, text, "step downhill")
 
 
 def check_labels(student: Any, params: dict[str, Tensor], X: Tensor, expected: Tensor, hint: str) -> None:
@@ -341,8 +341,8 @@ class TestNnPredict:
     def test_the_hidden_units_have_their_relu_here_too(self, student: Any) -> None:
         params = {"W1": torch.tensor([[1.0, -1.0]]), "b1": torch.zeros(2), "b2": torch.tensor([0.0, 0.5])}
         params["W2"] = torch.tensor([[1.0, 0.0], [1.0, 0.0]])  # with the ReLU score 0 is |x|, without it 0
-        X = torch.tensor([[-3.0], [0.1], [2.0]])
-        check_labels(student, params, X, torch.tensor([0, 1, 0]), "predict from the same scores as in training")
+        params, X = {name: value.double() for name, value in params.items()}, torch.tensor([[-3.0], [0.1], [2.0]])
+        check_labels(student, params, X.double(), torch.tensor([0, 1, 0]), "predict from the scores used in training")
 
     def test_one_input_gets_one_label(self, student: Any, draw: Any) -> None:
         params, X = net(draw, 5, 6, 4), draw.normal(1, 5)
@@ -360,16 +360,13 @@ def search_params(student: Any) -> tuple[list[float], ...]:
 class TestNnGetSearchParams:
     """Values of the four hyper-parameters that are worth a try."""
 
-    def test_each_of_the_four_lists_holds_something(self, student: Any) -> None:
-        checks.true(all(search_params(student)), "one of the four lists is empty", "give two values or more of each")
-
     def test_there_are_few_enough_combinations_to_try_them_all(self, student: Any) -> None:
         count = len(list(itertools.product(*search_params(student))))
-        checks.true(count > 0, "there is no combination at all, since a list is empty")
-        checks.true(count <= 324, f"there are {count} combinations to train", "stay below 256: shorten the lists")
+        checks.true(0 < count <= 324, f"there are {count} combinations to train", "1 to 255: shorten the lists")
 
     def test_the_values_can_be_what_their_place_says(self, student: Any) -> None:
         rates, sizes, strengths, decays = search_params(student)
+        checks.true(bool(sizes and strengths and decays), "a list is empty", "give two values or more of each")
         checks.true(len(rates) > 0 and all(rate > 0 for rate in rates), "learning rates (1st) must be above 0")
         whole = all(size >= 1 and size == int(size) for size in sizes)
         checks.true(whole, "hidden sizes (2nd) must be whole numbers from 1 on", "keep the order of the four lists")
@@ -386,12 +383,13 @@ def probe(module, answer):
             self.hidden_size, self.setting, self.trainings = float(hidden_size), [], 0
             self.params = {"W1": torch.zeros(3072, 10), "b1": torch.zeros(10)}
             self.params |= {"W2": torch.eye(10), "b2": torch.zeros(10)}
+            nets.append(self)
 
-        def train(self, X, y, X_val, y_val, learning_rate=1e-3, learning_rate_decay=0.95, reg=5e-6, num_iters=100,
-                  batch_size=200, verbose=False):
-            self.setting = [float(learning_rate), self.hidden_size, float(reg), float(learning_rate_decay)]
+        def train(self, X, y, X_val, y_val, learning_rate=1e-3, learning_rate_decay=0.95, reg=5e-6, *others, **named):
+            before, self.setting = self.setting, [float(learning_rate), self.hidden_size, float(reg)]
+            self.setting.append(float(learning_rate_decay))
+            self.trainings += before not in ([], self.setting)  # to train the best one on is no mistake
             stats, labels = answer(self.setting, self.trainings, X.argmax(dim=1).tolist())
-            self.trainings += 1
             self.params["W1"] = torch.zeros(3072, 10)
             self.params["W1"][torch.arange(len(labels)), torch.tensor(labels)] = 1.0
             return stats
@@ -402,6 +400,12 @@ def probe(module, answer):
         def predict(self, X):
             return self.params["W1"][X.argmax(dim=1)].argmax(dim=1)
 
+        save = load = lambda self, path: None
+
+    def nn_train(params, loss_func, pred_func, *data, **how):
+        return next(net for net in nets if net.params is params).train(*data, **how)
+
+    nets, module.nn_train = [], nn_train
     return TwoLayerNet
 """
 GRID = ([0.1, 0.2, 0.4], [16, 32], [1e-3, 1e-2], [0.9])
@@ -456,17 +460,13 @@ PEAK = [12, 16, 20, 13, 21, 23, 22, 18, 17, 19, 15, 14]  # right answers of the 
 class TestFindBestNet:
     """Search over a grid of settings for the net that does best on the validation set."""
 
-    def test_every_combination_of_the_four_lists_is_tried(self, student: Any, draw: Any) -> None:
-        trial = Trial(student, draw, PEAK, PEAK)
-        missed = set(SETTINGS) - {setting for setting, _, _ in trial.seen}
+    def test_every_combination_is_tried_and_no_other(self, student: Any, draw: Any) -> None:
+        seen = {setting for setting, _, _ in Trial(student, draw, PEAK, PEAK).seen}
+        missed, strange = len(set(SETTINGS) - seen), len(seen - set(SETTINGS))
         hint = "walk all combinations of what get_param_set_fn() gives: lr, hidden size, reg, decay, in this order"
-        checks.true(not missed, f"{len(missed)} of the 12 settings were never tried", hint)
-
-    def test_no_other_settings_than_those_given_are_tried(self, student: Any, draw: Any) -> None:
-        trial = Trial(student, draw, PEAK, PEAK)
-        strange = [setting for setting, _, _ in trial.seen if setting not in SETTINGS]
+        checks.true(not missed, f"{missed} of the 12 settings were never tried", hint)
         hint = "the settings come from the argument get_param_set_fn; pass lr, decay and reg to train each by its name"
-        checks.true(not strange, f"{len(strange)} nets were trained with settings that are not in the lists", hint)
+        checks.true(not strange, f"{strange} nets were trained with settings that are not in the lists", hint)
 
     def test_the_best_net_is_kept_not_the_last_one(self, student: Any, draw: Any) -> None:
         hint = "remember the net, its histories and its accuracy where the accuracy beats the best so far"
