@@ -1,42 +1,22 @@
-"""The trusted side's view of a hand-in, in process: values, records of calls, gradients, callbacks, lies refused."""
+"""The trusted side's view of a hand-in, in process: values, records of calls, handles, callbacks and faults."""
 
 from __future__ import annotations
-
-import gc
-import os
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from grader.errors import GraderError, ProtocolError
-from grader.protocol import Branch, Error, Message, Odd, pack
+from grader.errors import GraderError
 from grader.student import (
     Handle,
-    InProcess,
-    Student,
     StudentError,
     StudentFault,
     StudentMemory,
     StudentNotImplemented,
     StudentUnloadable,
-    Transport,
 )
-from grader.student.scratch import remove_tree
-from grader.student.transport import Answer
-from tests.workers import student_of, texts_of
-
-
-def student(text: str, **others: str) -> Student:
-    """A student whose module is `answers`, in this process."""
-    return student_of(lambda spent: InProcess(texts_of({"answers": text, **others})))
-
-
-def leaf(*numbers: float) -> Tensor:
-    return torch.tensor(numbers, dtype=torch.float64, requires_grad=True)
+from tests.workers import student_in_process as student
 
 
 class TestCalls:
@@ -176,98 +156,6 @@ class TestHandles:
         assert isinstance(one.probe("def probe(module):\n    return module.C()"), Handle)
 
 
-class TestGradients:
-    def test_gradcheck_passes_for_a_function_of_the_hand_in(self) -> None:
-        one = student("def f(x, y): return (x * x) @ y, x.sin()\n")
-        inputs = (torch.rand(3, 4, dtype=torch.float64, requires_grad=True), leaf(1, 2, 3, 4))
-        assert torch.autograd.gradcheck(one.f, inputs, fast_mode=True)
-
-    def test_gradcheck_fails_for_a_wrong_backward_of_the_hand_ins_own(self) -> None:
-        text = (
-            "import torch\nclass F(torch.autograd.Function):\n"
-            "    @staticmethod\n    def forward(ctx, x): return x * x\n"
-            "    @staticmethod\n    def backward(ctx, grad): return 3 * grad\n"
-            "def f(x): return F.apply(x)\n"
-        )
-        assert not torch.autograd.gradcheck(student(text).f, (leaf(2, 5),), raise_exception=False, fast_mode=True)
-
-    def test_reach_tensors_in_dictionaries_lists_and_keywords(self) -> None:
-        one = student("def f(params, more, *, k): return (params['w'] * more[0][0] * k).sum()\n")
-        w, v, k = leaf(2.0), leaf(3.0), leaf(5.0)
-        one.f({"w": w, "n": 4}, [(v,)], k=k).backward()
-        assert [one.grad.item() for one in (w, v, k) if one.grad is not None] == [15, 10, 6]
-
-    def test_reach_parameters_of_a_module_given_with_the_call(self) -> None:
-        one = student("import torch\ndef make(): return torch.nn.Linear(3, 2).double()\n")
-        net = one.make()
-        parameters = {name: value.requires_grad_() for name, value in net.parameters().items()}
-        assert {name: tuple(value.shape) for name, value in parameters.items()} == {"weight": (2, 3), "bias": (2,)}
-        x = torch.rand(4, 3, dtype=torch.float64)
-        expected = torch.nn.functional.linear(x, parameters["weight"], parameters["bias"])
-        assert torch.allclose(net.functional(parameters, x), expected)
-
-        def loss(weight: Tensor, bias: Tensor) -> Tensor:
-            value: Tensor = net.functional({"weight": weight, "bias": bias}, x).square().sum()
-            return value
-
-        assert torch.autograd.gradcheck(loss, tuple(parameters.values()), fast_mode=True)
-
-    def test_may_be_asked_more_than_once(self) -> None:
-        x = leaf(3.0)
-        y = student("def f(x): return x ** 2\n").f(x)
-        assert [torch.autograd.grad(y, x, retain_graph=True)[0].item() for _ in range(3)] == [6, 6, 6]
-
-    def test_a_second_derivative_raises_and_is_never_zero(self) -> None:
-        x = leaf(3.0)
-        (first,) = torch.autograd.grad(student("def f(x): return x ** 3\n").f(x), x, create_graph=True)
-        assert first.item() == 27
-        for total in (first, first + x**2):  # the second: torch alone would call the first term a constant
-            with pytest.raises(GraderError, match="a second derivative through a hand-in can't be had"):
-                torch.autograd.grad(total, x, retain_graph=True)
-
-    def test_an_absent_gradient_stays_absent(self) -> None:
-        x, y = leaf(1.0), leaf(2.0)
-        a, b = student("def f(x, y): return x * 2, y * 3\n").f(x, y)
-        (a.sum() + 0 * a.sum()).backward()
-        assert x.grad is not None
-        assert y.grad is None
-        assert b.requires_grad
-
-    def test_a_result_that_depends_on_no_input_has_none(self) -> None:
-        a, b = student("import torch\ndef f(x): return torch.ones(1), x * 2\n").f(leaf(1.0))
-        assert (a.requires_grad, b.requires_grad) == (False, True)
-
-    def test_no_tape_is_kept_where_the_suite_wants_no_gradient(self) -> None:
-        one = student("def f(x): return x * 2\n")
-        with torch.no_grad():
-            assert not one.f(leaf(1.0)).requires_grad
-        assert not one.f(torch.ones(1)).requires_grad
-        assert isinstance(one._transport, InProcess)
-        assert not one._transport._server._tapes
-
-    def test_a_tape_goes_with_its_results(self) -> None:
-        one = student("def f(x): return x * 2\n")
-        kept, gone = one.f(leaf(1.0)), one.f(leaf(1.0))
-        assert isinstance(one._transport, InProcess)
-        assert len(one._transport._server._tapes) == 2
-        del gone
-        gc.collect()
-        one.f(torch.ones(1))
-        assert len(one._transport._server._tapes) == 1
-        kept.backward()
-
-    def test_a_fault_in_the_hand_ins_backward_keeps_its_kind(self) -> None:
-        text = (
-            "import torch\nclass F(torch.autograd.Function):\n"
-            "    @staticmethod\n    def forward(ctx, x): return x * x\n"
-            "    @staticmethod\n    def backward(ctx, grad): raise NotImplementedError\n"
-            "def f(x): return F.apply(x)\n"
-        )
-        x = leaf(1.0)
-        with pytest.raises(StudentNotImplemented):
-            student(text).f(x).backward()
-
-
 class TestCallbacks:
     def test_are_answered_on_this_side_with_copies(self) -> None:
         seen: list[Tensor] = []
@@ -357,145 +245,6 @@ class TestFaults:
     def test_an_import_of_a_broken_module_inside_a_function_is_an_error_of_the_call(self) -> None:
         with pytest.raises(StudentError, match=r"raises ImportError: other\.py, line 1"):
             student("def f():\n    import other\n", other="def f(:\n").f()
-
-
-class Lying:
-    """A transport whose replies are what a test says they are."""
-
-    def __init__(self, reply: Message, tensors: list[Tensor]) -> None:
-        self._replies = iter([(Message("value", value=pack([["f"], []], [])), []), (reply, tensors)])
-
-    def request(self, message: Message, tensors: list[Tensor], answer: Answer) -> tuple[Message, list[Tensor]]:
-        return next(self._replies)
-
-    timed = cpu_s = printed = text = close = lambda self, *args: 0
-
-
-def lying(reply: Message, tensors: list[Tensor] | None = None) -> Student:
-    """A student who answers the first call with this reply."""
-    connect: Callable[[float], Transport] = lambda spent: Lying(reply, tensors or [])  # type: ignore[assignment, return-value]  # noqa: E731
-    return student_of(connect)
-
-
-class TestLies:
-    """Whoever has the worker's process can send any reply; none may do more than fail the test."""
-
-    @pytest.mark.parametrize(
-        "reply",
-        [
-            Message("nonsense"),
-            Message("callback"),
-            Message("error"),
-            Message("unloadable"),
-            Message("value", value=Branch("T", [0])),
-            Message("value", value=Branch("?", [])),
-            Message("value", value=Branch("h", ["x" * 100, ""])),
-            Message("value", changed=["x"]),
-            Message("value", changed=["x"], after=Branch("t", [1])),
-            Message("value", changed=["x"], after=Branch("t", [Branch("t", [0])])),
-            Message("value", changed=["x"], after=Branch("l", [])),
-            Message("value", changed=["x"], after="text"),
-        ],
-        ids=repr,
-    )
-    def test_a_reply_of_no_known_form_is_refused(self, reply: Message) -> None:
-        with pytest.raises(ProtocolError):
-            lying(reply).f(1)
-
-    @pytest.mark.parametrize("grad", [[0], [-1], [5]])
-    def test_gradients_of_results_that_are_not_there_are_refused(self, grad: list[int]) -> None:
-        with pytest.raises(ProtocolError, match="gradients for results"):
-            lying(Message("value", grad=grad, tape=1), [torch.ones(1, dtype=torch.int64)]).f(leaf(1.0))
-
-    @pytest.mark.parametrize(
-        "value",
-        [
-            pack([torch.ones(1), torch.ones(1)], []),
-            pack([], []),
-            pack([5], []),
-            pack(torch.ones(1), []),
-            pack({"a": 1}, []),
-            None,
-        ],
-        ids=["too many", "too few", "a number", "a tensor", "a dictionary", "nothing"],
-    )
-    def test_a_backward_pass_of_another_form_is_refused(self, value: Any) -> None:
-        one = student("def f(x): return x * 2\n")
-        y = one.f(leaf(1.0))
-        one._transport = Lying(Message("value"), [])  # type: ignore[assignment]
-        one._transport._replies = iter([(Message("value", value=value), [torch.ones(1), torch.ones(1)])])  # type: ignore[union-attr]
-        with pytest.raises((ProtocolError, StudentFault)):
-            y.backward()
-
-    def test_a_gradient_of_another_shape_is_the_hand_ins_fault(self) -> None:
-        one = student("def f(x): return x * 2\n")
-        y = one.f(leaf(1.0, 2.0))
-        one._transport = Lying(Message("value"), [])  # type: ignore[assignment]
-        tensors: list[Tensor] = []
-        reply = Message("value", value=pack([torch.ones(1, dtype=torch.float64)], tensors))
-        one._transport._replies = iter([(reply, tensors)])  # type: ignore[union-attr]
-        with pytest.raises(StudentFault, match=r"a gradient of shape \(1,\) for one of \(2,\)"):
-            y.sum().backward()
-
-    def test_the_words_of_an_error_are_cut(self) -> None:
-        error = Error("T" * 10**6, "m" * 10**6, file="f\x1b[2J" * 10**5, line=1, code="c" * 10**6, trace=["t"] * 10**5)
-        with pytest.raises(StudentError) as caught:
-            lying(Message("error", error=error)).f(1)
-        assert len(caught.value.message) < 600
-        assert sum(map(len, caught.value.details)) < 1200
-        assert "\x1b" not in str(caught.value.details)
-
-    def test_what_does_not_cross_is_known_by_its_kind_alone(self) -> None:
-        assert lying(Message("value", value=Branch("o", ["k" * 1000]))).f(1) == Odd("k" * 80)
-        assert lying(Message("value", value=Branch("c", [99, ""]))).f(1) == Odd("function")
-        assert lying(Message("value", value=Branch("f", ["f", ""]))).f(1) == Odd("function")
-
-    def test_arguments_changed_that_were_not_given_do_no_harm(self) -> None:
-        rows = Branch("t", [Branch("t", [7, "x"]), Branch("t", ["k", "y"])])
-        one = lying(Message("value", changed=["a", "b"], after=rows))
-        one.f(1)
-        assert one.last.after == [1]
-        assert one.last.after_keywords == {"7": "x", "k": "y"}
-
-
-class TestRemovingAScratchFolder:
-    def test_takes_files_folders_and_links_but_not_what_links_point_at(self, tmp_path: Any) -> None:
-        outside = tmp_path / "outside"
-        outside.mkdir()
-        (outside / "kept").write_text("x")
-        folder = tmp_path / "scratch"
-        (folder / "a" / "b").mkdir(parents=True)
-        (folder / "a" / "file").write_text("x")
-        (folder / "link").symlink_to(outside)
-        (folder / "a" / "link").symlink_to(outside, target_is_directory=True)
-        (folder / "a").chmod(0)
-        remove_tree(str(folder))
-        assert not folder.exists()
-        assert (outside / "kept").read_text() == "x"
-
-    def test_takes_folders_nested_deeper_than_paths_and_calls_go(self, tmp_path: Any) -> None:
-        folder = tmp_path / "scratch"
-        folder.mkdir()
-        at = os.open(folder, os.O_RDONLY)
-        for _ in range(1100):  # of 40 letters each
-            os.mkdir("deep" * 10, dir_fd=at)
-            inner = os.open("deep" * 10, os.O_RDONLY, dir_fd=at)
-            os.close(at)
-            at = inner
-        os.close(at)
-        remove_tree(str(folder))
-        assert not folder.exists()
-
-    def test_takes_folders_side_by_side(self, tmp_path: Any) -> None:
-        folder = tmp_path / "scratch"
-        for name in ("a/b/c", "a/d", "e", "f/g/h/i", "f/j"):
-            (folder / name).mkdir(parents=True)
-            (folder / name / "file").write_text("x")
-        remove_tree(str(folder))
-        assert not folder.exists()
-
-    def test_of_a_folder_that_is_gone_does_nothing(self, tmp_path: Any) -> None:
-        remove_tree(str(tmp_path / "nowhere"))
 
 
 def test_arrays_cross_both_ways() -> None:

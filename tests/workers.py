@@ -6,13 +6,15 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 
 from grader.confine import CONFINED
-from grader.student import Confined, Student, Texts
+from grader.student import Confined, InProcess, Student, Texts
 
-__all__ = ["Connect", "WarmParent", "student_of", "texts_of"]
+__all__ = ["Connect", "WarmParent", "gone", "student_in_process", "student_of", "texts_of"]
 
 MODULE = "answers"
 
@@ -85,3 +87,22 @@ def student_of(connect: object, module: str = MODULE) -> Student:
     student = Student(connect, module)  # type: ignore[arg-type]  # a function that gives a transport
     student._begin("a test")
     return student
+
+
+def student_in_process(text: str, **others: str) -> Student:
+    """A student whose module is `answers`, in this process."""
+    return student_of(lambda spent: InProcess(texts_of({MODULE: text, **others})))
+
+
+def gone(pid: int, within_s: float = 5) -> bool:
+    """Whether a process has ended, or does so soon."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state in "ZX":
+            return True
+        time.sleep(0.01)
+    return False

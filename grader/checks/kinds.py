@@ -59,8 +59,8 @@ def unpack(value: object, *names: str) -> tuple[Any, ...]:
 
 def as_tensor(value: object, what: str = "result") -> Tensor:
     """A strided real tensor, 0-d for a number; arrays count as tensors."""
-    if isinstance(value, np.ndarray):
-        value = torch.from_numpy(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+        value = torch.from_numpy(np.ascontiguousarray(value)).reshape(value.shape)
     if isinstance(value, bool) or not isinstance(value, int | float | Tensor):
         raise Failure(f"{what} is {named(value)} where a tensor or a number is asked for")
     tensor = value.detach() if isinstance(value, Tensor) else torch.tensor(_number(value), dtype=torch.float64)

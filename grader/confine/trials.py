@@ -6,6 +6,7 @@ import errno
 import functools
 import importlib
 import json
+import mmap
 import os
 import platform
 import signal
@@ -163,12 +164,18 @@ def _is_true(act: Callable[[], bool]) -> bool:
 
 def _memory_binds() -> bool:
     limit, little = _TRIAL_LIMITS.memory_mib * _MIB, 8 * _MIB  # the interpreter itself needs some in between
-    bytearray(limit - little)
+    # pages from the kernel: what this process had and has freed is no new memory, and malloc would give it first
+    fresh_pages(limit - little).close()
     try:
-        bytearray(limit + little)
-    except MemoryError:
-        return True
+        fresh_pages(limit + little).close()
+    except OSError as error:
+        return error.errno == errno.ENOMEM
     return False
+
+
+def fresh_pages(size: int) -> mmap.mmap:
+    """So many bytes of private memory, straight from the kernel."""
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
 def _file_size_binds(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -139,6 +140,7 @@ def _verdicts(desk: Desk, module: Module, whole: bool, seed: str) -> Iterator[Ve
     known = mistakes.load(desk.course, module)
     order = {mistake.id: i for i, mistake in enumerate(known)}
     desk.replayer(module.id).prepare()
+    _warm_up(desk, module, seed)
 
     def judge(mistake: Mistake) -> bytes:
         return msgspec.json.encode(_judge(desk, module, mistake, whole, seed))
@@ -150,6 +152,17 @@ def _verdicts(desk: Desk, module: Module, whole: bool, seed: str) -> Iterator[Ve
         else:
             found.append(msgspec.json.decode(data, type=Verdict))
     yield from sorted(found, key=lambda verdict: order[verdict.mistake])
+
+
+def _warm_up(desk: Desk, module: Module, seed: str) -> None:
+    """Send the solution through the tests once: what first calls import, forks then share."""
+    exam = desk.exam(Paper(desk.texts, seed, desk.data), in_process)
+    exam.reference = None
+    for part in module.parts:
+        if not part.of:
+            exam.part(module, part)
+    gc.collect()
+    gc.freeze()
 
 
 def _judge(desk: Desk, module: Module, mistake: Mistake, whole: bool, seed: str) -> Verdict:

@@ -75,6 +75,7 @@ def _with_device(function: Any) -> Any:
 def _load(function: Any) -> Any:
     @functools.wraps(function, updated=())
     def wrapped(file: Any, map_location: Any = None, *args: Any, **kwargs: Any) -> Any:
+        kwargs.setdefault("weights_only", False)  # as code written for an older torch means it; nothing can get out
         return function(file, "cpu" if map_location is None else _cpu(map_location), *args, **kwargs)
 
     return wrapped
