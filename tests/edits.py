@@ -16,16 +16,17 @@ __all__ = [
     "bare",
     "by_hand",
     "chain",
+    "decorated",
     "each_tensor",
     "functions_of",
     "in_bodies",
+    "indented",
     "nested",
     "notebook",
     "replaced",
     "substituted",
-    "tabs",
     "with_functions",
-    "without_function",
+    "without",
 ]
 
 Edit = Callable[[str], str]
@@ -136,16 +137,42 @@ def notebook(text: str) -> str:
     statements = [ast.get_source_segment(text, node) or "" for node in ast.parse(text).body]
     noise = ["!pip install torchsummary", "%matplotlib inline\nimport os, matplotlib.pyplot as plt", "plt.plot([1])"]
     cells = [*noise, *statements, "print('all done')", "%%time\nx = 1", "help(print)"]
-    code = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
+    code: dict[str, object] = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
     return json.dumps(
         {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [{**code, "source": cell} for cell in cells]}
     )
 
 
-def tabs(text: str) -> str:
-    """Each four blanks at the head of a line outside a docstring as one tab."""
-    lines = bare(text).split("\n")
-    return "\n".join("\t" * ((len(line) - len(line.lstrip(" "))) // 4) + line.lstrip(" ") for line in lines)
+def indented(by: str) -> Edit:
+    """The bare module, `by` in the place of each four blanks at the head of a line."""
+
+    def edit(text: str) -> str:
+        lines = bare(text).split("\n")
+        return "\n".join(by * ((len(line) - len(line.lstrip(" "))) // 4) + line.lstrip(" ") for line in lines)
+
+    return edit
+
+
+def decorated(decorator: str) -> Edit:
+    """A decorator on every function."""
+
+    def edit(text: str) -> str:
+        found = {node.lineno - 1: [" " * node.col_offset + decorator] for node in functions_of(text)}
+        return _inserted(text, found)
+
+    return edit
+
+
+def without(*names: str) -> Edit:
+    """The module with these functions and methods deleted, where it has them."""
+
+    def edit(text: str) -> str:
+        lines = text.split("\n")
+        for node in reversed([one for one in functions_of(text) if one.name in names]):
+            lines[node.lineno - 1 : node.end_lineno] = []
+        return "\n".join(lines)
+
+    return edit
 
 
 def bare(text: str) -> str:
@@ -197,11 +224,6 @@ def with_functions(text: str, functions: dict[str, str]) -> str:
     for name in sorted(functions, key=lambda name: -own[name].lineno):
         lines[own[name].lineno - 1 : own[name].end_lineno] = functions[name].strip("\n").split("\n")
     return "\n".join(lines)
-
-
-def without_function(text: str, name: str) -> str:
-    """The module with one function less."""
-    return with_functions(text, {name: ""})
 
 
 def _inserted(text: str, added: dict[int, list[str]]) -> str:

@@ -96,10 +96,10 @@ class Examiners:
             pytest.fail("the examiner died: its last words are on standard error", pytrace=False)
         return msgspec.json.decode(answer, type=Answer, dec_hook=lambda kind, value: kind(value))
 
-    def parts(self, *modules: str) -> list[tuple[str, str]]:
-        """The parts of these modules, those that train left out."""
+    def parts(self, *modules: str, training: bool = False) -> list[tuple[str, str]]:
+        """The parts of these modules, those that train left out unless they are asked for."""
         found = [module for module in self.assignment.modules if module.id in modules]
-        return [(module.id, part.id) for module in found for part in module.parts if not part.of]
+        return [(module.id, part.id) for module in found for part in module.parts if training or not part.of]
 
     def touched(self, name: str, functions: Sequence[str], *, training: bool = False) -> list[tuple[str, str]]:
         """The parts of a module that these functions are, and those that call them."""
@@ -138,6 +138,8 @@ def _serve(course: Course, assignment: Assignment, channel: socket.socket) -> No
         _examine(desk, Question(desk.texts, []))  # loads what forks can share
         while data := _receive(channel):
             question = msgspec.json.decode(data, type=Question)
+            if question.seed == "0" and any(desk.modules[m].part(part).of for m, part in question.parts):
+                desk.pictures("0")  # drawn once, for the forks to share
             ((_, answer),) = map_forked(lambda one: _in_scratch(desk, one), [question], jobs=1, cpu_s=CPU_LIMIT_S)
             _send(channel, answer or b"")
 

@@ -11,7 +11,7 @@ import pytest
 
 from grader import rubric
 from grader.course import Course
-from tests.edits import with_functions, without_function
+from tests.edits import with_functions, without
 from tests.examined import Answer, Examiners, examiners
 from tests.habits import HABITS, Habit, handed_in
 from tests.placeholders import NOTHING, ZEROS, with_placeholders
@@ -110,7 +110,7 @@ class TestUnasked:
     def test_a_batch_drawn_inside_training_costs_sample_batch_alone(self, examine: Examiners) -> None:
         file, text = examine.solutions["linear_classifier"]
         drawn = "X_batch, y_batch = (lambda i: (X[i], y[i]))(torch.randint(num_train, (batch_size,)))"
-        text = without_function(text, "sample_batch").replace(
+        text = without("sample_batch")(text).replace(
             "X_batch, y_batch = sample_batch(X, y, num_train, batch_size)", drawn
         )
         texts = {"linear_classifier": (file, text), "two_layer_net": examine.solutions["two_layer_net"]}

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import resource
+import signal
+import time
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -16,6 +21,7 @@ from grader.student import (
     StudentNotImplemented,
     StudentUnloadable,
 )
+from grader.student.bounds import Allowance
 from tests.workers import student_in_process as student
 
 
@@ -192,6 +198,38 @@ class TestCallbacks:
         one = student("def f(g): return g('text')\n")
         with pytest.raises(StudentError, match="'str' object has no attribute 'T'"):
             one.f(reference)
+
+    @pytest.mark.parametrize("make", [lambda mib: torch.ones(mib << 18)[:1], lambda mib: len(bytearray(mib << 20))])
+    def test_a_stand_in_takes_no_more_memory_than_it_may(self, make: Callable[[int], object]) -> None:
+        make.stands_in = True  # type: ignore[attr-defined]
+        one = student("def f(g, mib): return g(mib)\n")
+        one._lent = Allowance(10, memory_mib=200)
+        one.f(make, 100)
+        with pytest.raises(StudentFault):
+            one.f(make, 300)
+
+    def test_what_a_stand_in_may_cost_is_counted_over_all_calls(self) -> None:
+        def busy(seconds: float) -> int:
+            start = time.process_time()
+            while time.process_time() - start < seconds:
+                pass
+            return 1
+
+        busy.stands_in = True  # type: ignore[attr-defined]
+        one = student("def f(g, seconds): return g(seconds)\n")
+        one._lent = Allowance(0.2)
+        assert one.f(busy, 0.05) == 1
+        for _ in range(2):
+            with pytest.raises(StudentError, match="have used up their CPU time"):
+                one.f(busy, 0.3)
+        assert one.f(lambda seconds: 5, 0.3) == 5  # one of the suite's own is another matter
+
+    def test_bounds_are_as_they_were_afterwards(self) -> None:
+        before = resource.getrlimit(resource.RLIMIT_DATA), signal.getsignal(signal.SIGPROF)
+        with Allowance(1).spend():
+            assert resource.getrlimit(resource.RLIMIT_DATA) != before[0]
+        assert (resource.getrlimit(resource.RLIMIT_DATA), signal.getsignal(signal.SIGPROF)) == before
+        assert signal.getitimer(signal.ITIMER_PROF) == (0, 0)
 
     def test_may_call_the_hand_in_again(self) -> None:
         one = student("def f(g, x): return g(x) + 1\ndef double(x): return 2 * x\n")

@@ -27,7 +27,7 @@ class TestRemovingAScratchFolder:
         folder = tmp_path / "scratch"
         folder.mkdir()
         at = os.open(folder, os.O_RDONLY)
-        for _ in range(1100):  # of 40 letters each
+        for _ in range(400):  # of 40 letters each
             os.mkdir("deep" * 10, dir_fd=at)
             inner = os.open("deep" * 10, os.O_RDONLY, dir_fd=at)
             os.close(at)

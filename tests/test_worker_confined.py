@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -280,6 +281,13 @@ def g(): Mine()
             y.backward()
         with pytest.raises(StudentCrash):
             one.g()
+
+    def test_a_closed_worker_leaves_no_memory_behind(self, connect: Connect) -> None:
+        worker = connect("x = 1")
+        memory = weakref.ref(worker._wire._incoming)
+        assert memory() is not None
+        worker.close()
+        assert memory() is None  # at once: nobody collects cycles in an examiner
 
     def test_a_closed_worker_is_gone_and_leaves_no_descriptor(self, connect: Connect) -> None:
         connect("").close()

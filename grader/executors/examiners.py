@@ -8,7 +8,6 @@ with a `Job` and a pipe for what is said of it.
 from __future__ import annotations
 
 import array
-import ctypes
 import fcntl
 import gc
 import os
@@ -31,21 +30,23 @@ from grader.course import Assignment, Course, Module
 from grader.errors import CourseError, GraderError
 from grader.executors.desk import Desk, in_process
 from grader.executors.jobs import Finished, Job, PartSaid, Said, Setup, decode_job, encode
+from grader.protocol import keep_freed_memory
 from grader.session.collect import with_suites
 from grader.session.exam import Paper
 from grader.session.plugin import SuitesPlugin
 from grader.student import Confined, Texts, Transport
+from grader.worker.process import die_with
 
 __all__ = ["main"]
 
-PR_SET_PDEATHSIG = 1
 REFERENCE_MEMORY_MIB = 4096
 REFERENCE_CPU_S = 600.0
 
 
 def main() -> None:
     """Serve jobs until the pool is gone."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with(os.getppid())
+    keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the pool decides what an interrupt ends
     torch.set_num_threads(1)
     control, workers = socket.socket(fileno=int(sys.argv[1])), socket.socket(fileno=int(sys.argv[2]))
@@ -101,8 +102,9 @@ class _Parent:
         return Desk(self._course, assignment, plugin, items, self._setup.data)
 
     def _fork(self, desks: dict[str, Desk], job_fd: int, said_fd: int) -> None:
+        parent = os.getpid()
         if os.fork() == 0:
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            die_with(parent)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._control.close()
             try:

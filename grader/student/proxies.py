@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import textwrap
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from grader.errors import GraderError, ProtocolError
 from grader.protocol import Branch, Error, Message, Node, Odd, Reference, pack, unpack
+from grader.student.bounds import Allowance
 from grader.student.calls import Call, Exchange, kept, snapshot
 from grader.student.faults import (
     StudentCrash,
@@ -31,6 +33,7 @@ __all__ = ["Function", "Handle", "Student"]
 LOG_BYTES = 64 << 20  # of tensors in one test; more would be trained on, and can't be replayed in seconds
 DEPTH_LIMIT = 4  # calls within callbacks within calls
 PAGE = 4096
+LENT_S = 60.0
 PARAMETERS = "def probe(module, net):\n    return dict(net.named_parameters())"
 
 
@@ -201,6 +204,11 @@ class Student:
             value = self._pack(self._stand_ins[module, name], [])
             self._exchange(Message("stand_in", text=name, target=[module] if module else None, value=value), [])
 
+    @functools.cached_property
+    def _lent(self) -> Allowance:
+        """What functions that stand in may cost, called as the hand-in likes: as much time as the part itself."""
+        return Allowance(self._limit or LENT_S)
+
     def _begin(self, seed: str) -> None:
         """A new test: its own stream of random numbers, an empty log."""
         self._seed, self._calls, self._log, self._logged, self._last = seed, 0, [], 0, None
@@ -299,12 +307,14 @@ class Student:
         except (TypeError, KeyError, ValueError) as fault:
             return _refusal(fault), []
         seen = snapshot((args, kwargs))  # a callback may work in place
-        try:
+        if getattr(function, "stands_in", False):
+            try:
+                with self._lent.spend():
+                    value = function(*args, **kwargs)
+            except Exception as fault:
+                return _refusal(fault), []
+        else:
             value = function(*args, **kwargs)
-        except Exception as fault:
-            if not getattr(function, "stands_in", False):
-                raise
-            return _refusal(fault), []
         asked.append((seen, value))
         return Message("answer", value=self._pack(value, sent)), sent
 

@@ -60,7 +60,8 @@ class InProcess:
         self._used = 0.0
 
     def _ask(self, question: Message, tensors: list[Tensor]) -> tuple[Message, list[Tensor]]:
-        return self._answer(question, [one.clone() for one in tensors])
+        with torch.enable_grad():  # the caller may have switched it off; a worker's switch would not be felt here
+            return self._answer(question, [one.clone() for one in tensors])
 
     def request(self, message: Message, tensors: list[Tensor], answer: Answer) -> tuple[Message, list[Tensor]]:
         """The reply, with tensors of its own."""

@@ -8,11 +8,13 @@ from tests.edits import (
     at_top,
     by_hand,
     chain,
+    decorated,
     each_tensor,
     in_bodies,
     nested,
     replaced,
     substituted,
+    without,
 )
 from tests.habits.model import LOSSES, NN, PLOTS, Habit
 
@@ -48,6 +50,15 @@ CUDA = [
         ),
     ),
 ]
+OLDER = """\
+zero = torch.cuda.FloatTensor([0.0]); torch.cuda.LongTensor(3).fill_(0)
+with torch.cuda.device(0): one = torch.ones(1, device=torch.cuda.current_device())
+with torch.cuda.device('cuda:0'): torch.cuda.reset_peak_memory_stats()
+two = torch.tensor(2.0).cuda().type('torch.cuda.DoubleTensor').cuda(non_blocking=True).cpu()
+if torch.cuda.device_count() > 1 or zero.is_cuda: raise MemoryError
+events = torch.cuda.Event(enable_timing=True); torch.cuda.memory_allocated()
+""".strip().split("\n")
+CUDA.append(Habit("1", "older names of the GPU, and what it can be asked", in_bodies(always(*OLDER), LOSSES + NN)))
 DTYPES = [
     Habit(
         "2",
@@ -196,6 +207,15 @@ IN_PLACE = [
     ),
 ]
 TALKERS = [
+    Habit(
+        "6",
+        "what nobody needs deleted, no gradients anywhere",
+        chain(
+            without("save", "load", "_loss", "hello_linear_classifier", "hello_two_layer_net"),
+            decorated("@torch.no_grad()"),
+            at_bottom("torch.set_grad_enabled(False)"),
+        ),
+    ),
     Habit("10", "prints everywhere", in_bodies(always("print('here', *map(str, locals().values()))"))),
     Habit(
         "10",

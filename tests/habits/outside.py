@@ -9,9 +9,9 @@ from tests.edits import (
     bare,
     chain,
     in_bodies,
+    indented,
     notebook,
     replaced,
-    tabs,
 )
 from tests.habits.model import PLOTS, Habit
 
@@ -148,7 +148,8 @@ TEXTS = [
             b"\xef\xbb\xbf" + in_bodies(always("# βαθμίδα: ∂L/∂W — 損失"))(text).replace("\n", "\r\n").encode()
         ),
     ),
-    Habit("K12", "tabs", tabs),
+    Habit("K12", "tabs", indented("\t")),
+    Habit("W22", "two blanks for each level, as the course has it", indented("  ")),
     Habit(
         "K12",
         "latin-1 by its coding line, a form feed, no newline at the end",

@@ -1,12 +1,6 @@
 """Legitimate other ways of writing the linear classifiers: each keeps full marks."""
 
-from tests.variations import Variation
-
-
-def _way(name: str, *texts: str) -> Variation:
-    """A variation out of the full texts of the functions that it replaces."""
-    return Variation(name, {text.removeprefix("def ").partition("(")[0]: text for text in texts})
-
+from tests.variations import Variation, way
 
 TRAIN = """\
 def train_linear_classifier(
@@ -68,16 +62,16 @@ GRIDS = (  # for the SVM, for the softmax classifier
 
 VARIATIONS: list[Variation] = [
     *(
-        _way(
+        way(
             f"search: {svm}",
             SEARCH.replace("{of}", "svm").replace("{lists}", svm),
             SEARCH.replace("{of}", "softmax").replace("{lists}", softmax),
         )
         for svm, softmax in GRIDS
     ),
-    *(_way(f"train: {update}", TRAIN.replace("{update}", update)) for update in UPDATES),
-    *(_way(f"predict: {answer}", PREDICT.replace("{answer}", answer)) for answer in ANSWERS),
-    _way(
+    *(way(f"train: {update}", TRAIN.replace("{update}", update)) for update in UPDATES),
+    *(way(f"predict: {answer}", PREDICT.replace("{answer}", answer)) for answer in ANSWERS),
+    way(
         "svm naive: divided and regularised inside the loop",
         """\
 def svm_loss_naive(W, X, y, reg):
@@ -100,7 +94,7 @@ def svm_loss_naive(W, X, y, reg):
     return loss, dW
 """,
     ),
-    _way(
+    way(
         "svm naive: margins counted, the right column filled after the inner loop",
         """\
 def svm_loss_naive(W, X, y, reg):
@@ -121,7 +115,7 @@ def svm_loss_naive(W, X, y, reg):
     return loss / X.shape[0] + reg * (W ** 2).sum(), dW
 """,
     ),
-    _way(
+    way(
         "svm naive: rows of the transposed gradient",
         """\
 def svm_loss_naive(W, X, y, reg):
@@ -145,7 +139,7 @@ def svm_loss_naive(W, X, y, reg):
     return loss, dW
 """,
     ),
-    _way(
+    way(
         "svm: torch.max with zeros, range as rows",
         """\
 def svm_loss_vectorized(W, X, y, reg):
@@ -161,7 +155,7 @@ def svm_loss_vectorized(W, X, y, reg):
     return loss, dW
 """,
     ),
-    _way(
+    way(
         "svm: torch.maximum with a 0-d tensor, a list of rows",
         """\
 def svm_loss_vectorized(W, X, y, reg):
@@ -179,7 +173,7 @@ def svm_loss_vectorized(W, X, y, reg):
     return loss, torch.mm(X.T, mask) / N + reg * 2 * W
 """,
     ),
-    _way(
+    way(
         "svm: clip, gather and scatter",
         """\
 def svm_loss_vectorized(W, X, y, reg):
@@ -192,7 +186,7 @@ def svm_loss_vectorized(W, X, y, reg):
     return loss, X.transpose(0, 1).matmul(inside) / X.size(0) + 2 * reg * W
 """,
     ),
-    _way(
+    way(
         "svm: a boolean mask, the ones of the right class taken off the sum",
         """\
 def svm_loss_vectorized(W, X, y, reg):
@@ -206,7 +200,7 @@ def svm_loss_vectorized(W, X, y, reg):
     return loss, (X.T @ counts) / N + 2 * reg * W
 """,
     ),
-    _way(
+    way(
         "svm: transposed scores",
         """\
 def svm_loss_vectorized(W, X, y, reg):
@@ -222,7 +216,7 @@ def svm_loss_vectorized(W, X, y, reg):
     return loss, dW
 """,
     ),
-    _way(
+    way(
         "svm: one-hot labels",
         """\
 def svm_loss_vectorized(W, X, y, reg):
@@ -235,7 +229,7 @@ def svm_loss_vectorized(W, X, y, reg):
     return margins.sum() / N + reg * (W * W).sum(), X.T @ dscores + 2 * reg * W
 """,
     ),
-    _way(
+    way(
         "svm: in float64 whatever comes in",
         """\
 def svm_loss_vectorized(W, X, y, reg):
@@ -250,7 +244,7 @@ def svm_loss_vectorized(W, X, y, reg):
     return loss, X.t().mm(counts) / N + 2 * reg * W
 """,
     ),
-    _way(
+    way(
         "svm: a list, its loss of shape (1,)",
         """\
 def svm_loss_vectorized(W, X, y, reg):
@@ -264,7 +258,7 @@ def svm_loss_vectorized(W, X, y, reg):
     return [loss, X.T @ counts / N + 2 * reg * W]
 """,
     ),
-    _way(
+    way(
         "sample_batch: size by name, then take by index",
         """\
 def sample_batch(X, y, num_train, batch_size):
@@ -272,7 +266,7 @@ def sample_batch(X, y, num_train, batch_size):
     return X[idx, :], y[idx]
 """,
     ),
-    _way(
+    way(
         "sample_batch: on the device of X, index_select",
         """\
 def sample_batch(X, y, num_train, batch_size):
@@ -280,7 +274,7 @@ def sample_batch(X, y, num_train, batch_size):
     return torch.index_select(X, 0, idx), torch.index_select(y, 0, idx)
 """,
     ),
-    _way(
+    way(
         "sample_batch: from all of X, num_train unused",
         """\
 def sample_batch(X, y, num_train, batch_size):
@@ -292,7 +286,7 @@ def sample_batch(X, y, num_train, batch_size):
     return X_batch, y_batch
 """,
     ),
-    _way(
+    way(
         "sample_batch: Python's own random stream",
         """\
 def sample_batch(X, y, num_train, batch_size):
@@ -300,7 +294,7 @@ def sample_batch(X, y, num_train, batch_size):
     return X[places], y[places]
 """,
     ),
-    _way(
+    way(
         "sample_batch: weights of ones by multinomial",
         """\
 def sample_batch(X, y, num_train, batch_size):
@@ -308,7 +302,7 @@ def sample_batch(X, y, num_train, batch_size):
     return X[i], y[i]
 """,
     ),
-    _way(
+    way(
         "sample_batch: uniform numbers rounded down",
         """\
 def sample_batch(X, y, num_train, batch_size):
@@ -316,7 +310,7 @@ def sample_batch(X, y, num_train, batch_size):
     return X[i], y[i]
 """,
     ),
-    _way(
+    way(
         "predict: into the given zeros",
         """\
 def predict_linear_classifier(W, X):
@@ -325,7 +319,7 @@ def predict_linear_classifier(W, X):
     return y_pred
 """,
     ),
-    _way(
+    way(
         "one set: percent, arguments by position, prints",
         """\
 def test_one_param_set(cls, data_dict, lr, reg, num_iters=2000):
@@ -338,7 +332,7 @@ def test_one_param_set(cls, data_dict, lr, reg, num_iters=2000):
     return cls, train_acc, val_acc
 """,
     ),
-    _way(
+    way(
         "one set: 0-d tensors in float32, the module's predict",
         """\
 def test_one_param_set(cls, data_dict, lr, reg, num_iters=2000):
@@ -349,7 +343,7 @@ def test_one_param_set(cls, data_dict, lr, reg, num_iters=2000):
     return cls, train_acc, val_acc
 """,
     ),
-    _way(
+    way(
         "one set: a loop over the two splits, counts",
         """\
 def test_one_param_set(cls, data_dict, lr, reg, num_iters=2000):
@@ -361,7 +355,7 @@ def test_one_param_set(cls, data_dict, lr, reg, num_iters=2000):
     return cls, accs[0], accs[1]
 """,
     ),
-    _way(
+    way(
         "one set: statistics' mean, a batch of 64",
         """\
 def test_one_param_set(cls, data_dict, lr, reg, num_iters=2000):
@@ -371,7 +365,7 @@ def test_one_param_set(cls, data_dict, lr, reg, num_iters=2000):
     return (cls, *accs)
 """,
     ),
-    _way(
+    way(
         "one set: trained by the module's function, W set by hand",
         """\
 def test_one_param_set(cls, data_dict, lr, reg, num_iters=2000):
@@ -382,7 +376,7 @@ def test_one_param_set(cls, data_dict, lr, reg, num_iters=2000):
     return cls, train_acc.item(), val_acc.item()
 """,
     ),
-    _way(
+    way(
         "softmax naive: vectors inside, a loop over the items alone",
         """\
 def softmax_loss_naive(W, X, y, reg):
@@ -402,7 +396,7 @@ def softmax_loss_naive(W, X, y, reg):
     return loss, dW
 """,
     ),
-    _way(
+    way(
         "softmax naive: Python's max of a tensor",
         """\
 def softmax_loss_naive(W, X, y, reg):
@@ -424,7 +418,7 @@ def softmax_loss_naive(W, X, y, reg):
     return loss, dW
 """,
     ),
-    _way(
+    way(
         "softmax naive: torch's logsumexp and softmax for each item",
         """\
 def softmax_loss_naive(W, X, y, reg):
@@ -442,7 +436,7 @@ def softmax_loss_naive(W, X, y, reg):
     return loss + reg * W.square().sum(), dW + 2 * reg * W
 """,
     ),
-    _way(
+    way(
         "softmax: torch.logsumexp and torch.softmax",
         """\
 def softmax_loss_vectorized(W, X, y, reg):
@@ -454,7 +448,7 @@ def softmax_loss_vectorized(W, X, y, reg):
     return loss, X.t().mm(p) / N + 2 * reg * W
 """,
     ),
-    _way(
+    way(
         "softmax: log_softmax and one-hot labels",
         """\
 def softmax_loss_vectorized(W, X, y, reg):
@@ -464,7 +458,7 @@ def softmax_loss_vectorized(W, X, y, reg):
     return loss, X.t() @ ((log_p.exp() - target) / X.shape[0]) + 2 * reg * W
 """,
     ),
-    _way(
+    way(
         "softmax: sums of exponentials, transposed scores",
         """\
 def softmax_loss_vectorized(W, X, y, reg):
@@ -482,7 +476,7 @@ def softmax_loss_vectorized(W, X, y, reg):
     return loss, dW
 """,
     ),
-    _way(
+    way(
         "softmax: in float64 whatever comes in",
         """\
 def softmax_loss_vectorized(W, X, y, reg):
