@@ -98,7 +98,7 @@ def stubs(
     ] = False,
     course: CourseOption = None,
 ) -> None:
-    """Generate the stubs from the solutions, and record the public answers."""
+    """Generate stubs from solutions, record the public answers, and make the hints of a student's own run."""
     from grader.release import refresh, stale
 
     where = _course(course)
