@@ -482,7 +482,8 @@ class TestTwoLayerAccuracy:
 
         def train_and_score(rate: float, size: float, strength: float, decay: float) -> float:
             net = student.TwoLayerNet(3072, min(int(size), 512), 10, dtype=torch.float32, device="cpu")
-            stats = net.train(X_train, y_train, X_val, y_val, rate, decay, strength, num_iters=400, batch_size=200)
+            # batches of 500: with 200 a rate of 1.2, which is good on CIFAR-10, diverges on two seeds of three
+            stats = net.train(X_train, y_train, X_val, y_val, rate, decay, strength, num_iters=400, batch_size=500)
             seconds.append(student.last.worker_cpu_s)
             losses = stats.get("loss_history") if isinstance(stats, dict) else None
             if losses and losses[-1] != losses[-1]:
