@@ -56,6 +56,19 @@ TIMED = [
     ("linear_classifier", "svm_loss_vectorized", "svm_loss_naive"),
     ("linear_classifier", "softmax_loss_vectorized", "softmax_loss_naive"),
 ]
+BUDGETS = {name for _, name, _ in TIMED}
+QUICK = [(module, way) for module, way in WAYS if not way.slow]
+
+
+def _module(name: str) -> Module:
+    return next(module for module in ASSIGNMENT.modules if module.id == name)
+
+
+def _is_trained(name: str, way: Variation) -> bool:
+    """Whether an accuracy depends on one of these functions."""
+    module = _module(name)
+    touched = set(way.functions).union(*(mutants.callers(module, function) for function in way.functions))
+    return any(part.of for part in module.parts if part.id in touched)
 
 
 @pytest.fixture(scope="module")
@@ -83,15 +96,14 @@ class TestSolution:
 
 
 class TestRightWays:
-    @pytest.mark.parametrize(("module", "way"), proofs(row for row in WAYS if not row[1].slow))
+    @pytest.mark.parametrize(("module", "way"), proofs(row for row in QUICK if _is_trained(*row)))
     def test_another_way_keeps_full_marks_where_it_trains(
         self, examine: Examiners, module: str, way: Variation
     ) -> None:
         file, text = examine.solutions[module]
         touched = examine.touched(module, list(way.functions), training=True)
         trained = [one for one in touched if one not in examine.parts(module)]
-        if trained:
-            assert whole(examine({module: (file, with_functions(text, way.functions))}, trained)) == []
+        assert whole(examine({module: (file, with_functions(text, way.functions))}, trained)) == []
 
     @pytest.mark.parametrize(("module", "habit"), proofs(USES))
     def test_a_habit_keeps_full_marks_where_it_trains(self, examine: Examiners, module: str, habit: Habit) -> None:
@@ -167,10 +179,6 @@ class TestMistakes:
         assert [line for line in report.lines()[1:] if not line.startswith("  not named")] == []
 
 
-def _module(name: str) -> Module:
-    return next(module for module in ASSIGNMENT.modules if module.id == name)
-
-
 class TestBudgets:
     @pytest.mark.usefixtures("busy_cores")
     @pytest.mark.parametrize(("module", "name", "loop"), [proof(*row) for row in TIMED])
@@ -181,6 +189,12 @@ class TestBudgets:
             answer = examine({module: examine.solutions[module]}, [(module, name)], timed=True)
             assert answer.failures() == []
             assert "skipped" not in {test.status for _, test in answer.tests()}
+
+    @pytest.mark.parametrize(("module", "way"), proofs(row for row in QUICK if BUDGETS & set(row[1].functions)))
+    def test_another_way_is_fast_enough(self, examine: Examiners, module: str, way: Variation) -> None:
+        file, text = examine.solutions[module]
+        timed = [(module, name) for name in way.functions if name in BUDGETS]
+        assert whole(examine({module: (file, with_functions(text, way.functions))}, timed, timed=True)) == []
 
     @pytest.mark.usefixtures("busy_cores")
     @pytest.mark.parametrize(("module", "name", "loop"), [proof(*row) for row in TIMED])

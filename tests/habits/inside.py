@@ -216,7 +216,7 @@ TALKERS = [
             at_bottom("torch.set_grad_enabled(False)"),
         ),
     ),
-    Habit("10", "prints everywhere", in_bodies(always("print('here', *map(str, locals().values()))"))),
+    Habit("10", "prints everywhere", in_bodies(always("print('here', *sorted(locals()))"))),
     Habit(
         "10",
         "plots in functions",
@@ -232,17 +232,16 @@ CONTROLS = [
         "K3",
         "threads of torch and of Python",
         chain(
-            in_bodies(always("torch.set_num_threads(2)"), ("svm_loss_vectorized", "nn_forward_pass")),
+            at_bottom("torch.set_num_threads(2)", "torch.ones(300, 300) @ torch.ones(300, 300)"),
             by_hand(
-                "sample_batch",
                 "predict_linear_classifier",
-                "nn_predict",
                 body=(
                     "from concurrent.futures import ThreadPoolExecutor\n"
                     "with ThreadPoolExecutor(2) as pool: return pool.submit(lambda: value).result()"
                 ),
             ),
         ),
+        ("linear_classifier",),
     ),
     Habit("K4", "prints a megabyte", at_bottom("for k in range(1000): print('x' * 1000)")),
     Habit(

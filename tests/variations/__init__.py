@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Variation:
     """A legitimate way of writing some functions of a module, as replacements of their source text.
 
-    A slow one takes minutes where a network is trained: nobody has handed it in who has trained one.
+    A slow one is beyond a speed budget, or takes minutes where a network is trained.
     """
 
     name: str

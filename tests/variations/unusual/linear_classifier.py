@@ -3,9 +3,9 @@
 from tests.variations import Variation
 
 
-def _way(name: str, *texts: str) -> Variation:
+def _way(name: str, *texts: str, slow: bool = False) -> Variation:
     """A variation out of the full texts of the functions that it replaces."""
-    return Variation(name, {text.removeprefix("def ").partition("(")[0]: text for text in texts})
+    return Variation(name, {text.removeprefix("def ").partition("(")[0]: text for text in texts}, slow)
 
 
 SVM = [
@@ -102,6 +102,7 @@ def svm_loss_vectorized(W, X, y, reg):
     dW = grad.t() / N
     return loss, dW + 2 * reg * W
 """,
+        slow=True,
     ),
     _way(
         "svm: the constant 1 left out at the right class by a boolean mask, results through numpy",
