@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, TextIO
 
 __all__ = ["Tee", "keeping_output"]
@@ -40,5 +40,10 @@ def keeping_output() -> Iterator[Tee]:
     """Within it, `print` writes through a `Tee`."""
     tee = Tee(sys.stdout)
     with redirect_stdout(tee):  # a text stream in all that print() asks
-        yield tee
+        try:
+            yield tee
+        except BaseException:
+            with suppress(OSError):  # where nothing more may be printed, what the call raised says more
+                sys.stdout.flush()
+            raise
         sys.stdout.flush()
