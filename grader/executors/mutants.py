@@ -23,7 +23,7 @@ from grader.session.plugin import SuitesPlugin
 
 __all__ = ["Report", "Verdict", "callers", "run", "run_all", "spare"]
 
-CPU_LIMIT_S = 120
+CPU_LIMIT_S, TRAINING_CPU_LIMIT_S = 120, 900
 MARGIN_SEEDS = 10
 
 
@@ -146,7 +146,8 @@ def _verdicts(desk: Desk, module: Module, whole: bool, seed: str) -> Iterator[Ve
         return msgspec.json.encode(_judge(desk, module, mistake, whole, seed))
 
     found = []
-    for mistake, data in map_forked(judge, known, jobs=os.cpu_count() or 1, cpu_s=CPU_LIMIT_S):
+    limit = TRAINING_CPU_LIMIT_S if whole else CPU_LIMIT_S
+    for mistake, data in map_forked(judge, known, jobs=os.cpu_count() or 1, cpu_s=limit):
         if data is None:  # stopped: an endless loop is a loss too
             found.append(Verdict(mistake.id, mistake.part, [mistake.part], [], ["stopped by its CPU limit"]))
         else:

@@ -8,7 +8,7 @@ A request carries a number that nobody can foresee, and its reply (or a callback
 finds the channel in its own process can answer the call being made, which is its own anyhow, but no other.
 """
 
-from grader.protocol.memory import keep_freed_memory
+from grader.protocol.memory import keep_freed_memory, put_code_down
 from grader.protocol.messages import Error, Message
 from grader.protocol.values import Branch, Node, Odd, Reference, odd_kind, pack, unpack
 from grader.protocol.wire import Arena, Wire
@@ -25,5 +25,6 @@ __all__ = [
     "keep_freed_memory",
     "odd_kind",
     "pack",
+    "put_code_down",
     "unpack",
 ]

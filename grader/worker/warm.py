@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 
 from grader import confine
-from grader.protocol import keep_freed_memory
+from grader.protocol import keep_freed_memory, put_code_down
 from grader.worker import devices, loaders, process, spawn
 
 __all__ = ["main", "make_ready", "serve"]
@@ -50,6 +50,7 @@ def make_ready() -> confine.Prepared:
     prepared = confine.prepare()
     gc.collect()
     gc.freeze()  # the collector of a child would otherwise touch, and so copy, every page of the parent's objects
+    put_code_down()
     return prepared
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -177,7 +178,7 @@ class TestControls:
     @pytest.mark.parametrize("attack", _controlled_by("plain"), ids=_id)
     def test_it_succeeds_against_a_plain_grader(self, plain: Mapping[str, Mapping[str, Any]], attack: Attack) -> None:
         found = plain[attack.id]
-        leaked = SUCCESS in found["output"] or "LEAK" in found["output"].split("Error:")[-1]
+        leaked = SUCCESS in found["output"] or re.search(r"LEAK \[-?\d", found["output"])
         assert found["passes"] if attack.proof == "passes" else leaked
 
     def test_wrong_code_alone_succeeds_nowhere(self, plain: Mapping[str, Mapping[str, Any]]) -> None:
