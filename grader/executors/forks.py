@@ -10,6 +10,8 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from grader.worker.process import die_with
+
 __all__ = ["map_forked"]
 
 Item = TypeVar("Item")
@@ -47,12 +49,14 @@ def map_forked(
 
 def _fork(function: Callable[[Item], bytes], item: Item, cpu_s: int) -> tuple[int, int]:
     reader, writer = os.pipe()
+    parent = os.getpid()
     pid = os.fork()
     if pid:
         os.close(writer)
         return reader, pid
     status = 1
     try:
+        die_with(parent)
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
         signal.signal(signal.SIGXCPU, signal.SIG_DFL)
         with os.fdopen(writer, "wb") as file:
