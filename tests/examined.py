@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
-import signal
 import socket
 import struct
 import sys
@@ -30,12 +28,12 @@ from grader.session.collect import with_suites
 from grader.session.exam import Paper
 from grader.session.outcomes import PartOutcome, TestOutcome
 from grader.session.plugin import SuitesPlugin
+from grader.worker.process import die_with
 from grader.worker.warm import warm_up
 
 __all__ = ["Answer", "Examiners", "examiners"]
 
 CPU_LIMIT_S = 400
-PR_SET_PDEATHSIG = 1
 SIZE = struct.Struct("!Q")
 Texts = dict[str, tuple[str, str]]
 
@@ -134,8 +132,7 @@ def examiners(root: Path, name: str) -> Iterator[Examiners]:
 
 
 def _serve(course: Course, assignment: Assignment, channel: socket.socket) -> NoReturn:
-    if sys.platform == "linux":  # a test run that is killed leaves nobody at work
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with(os.getppid())  # a test run that is killed leaves nobody at work
     warm_up()  # what a worker has: packages imported, 'cuda' meaning the CPU
 
     def use(plugin: SuitesPlugin, items: list[pytest.Item]) -> None:
